@@ -1,0 +1,347 @@
+"""The nouns of vcmp, as frozen dataclasses. They know nothing of files, networks or each other's
+makers; every step is a function from some of them to others."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from vcmp.calls import Call
+from vcmp.digests import digest_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One row of a dataset: what goes into the agent and what is expected of it."""
+
+    id: str
+    inputs: Mapping[str, Any]
+    """The agent is called with these as keyword arguments."""
+    expectations: Mapping[str, Any] = field(default_factory=dict)
+    """What scorers may look at; the agent never sees it."""
+    cluster: str = ""
+    """Cases that belong together (paraphrases, turns of a conversation) share it; "" is alone."""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Named cases with unique ids."""
+
+    name: str
+    cases: tuple[Case, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the content of the cases; neither their order nor the name counts."""
+        rows = ([c.id, c.inputs, c.expectations, c.cluster, sorted(c.tags)] for c in self.cases)
+        return digest_of(sorted((list(row) for row in rows), key=lambda row: str(row[0])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One configuration of an agent."""
+
+    name: str
+    """File name plus the overrides as a slug: `empathetic-temperature_0_7`."""
+    choice: str = ""
+    """The file in `conf/agent` it came from, without its ending."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """All parameters as the agent got them (prompt, model, temperature, …); JSON values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """The git commit the evaluation ran on, and whether the tree differed from it."""
+
+    commit: str
+    """40 hexadecimal digits."""
+    branch: str = ""
+    """"" on a detached HEAD."""
+    dirty: str = ""
+    """Digest of what differs from the commit; "" for a clean tree."""
+    remote_url: str = ""
+    """URL of the remote, without credentials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A variant at a revision; one MLflow LoggedModel."""
+
+    name: str
+    """`<app>-<variant>-git-<sha8>[-dirty-<digest6>]`, outside git `<app>-<variant>-local-dev`."""
+    app: str
+    variant: Variant
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an output cost; None is unknown, never zero."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One scorer's judgement of one output.
+
+    `value` lies in [0, 1] and higher is better. It is None exactly when the scorer could not tell,
+    and then `error` says why: a failed scorer is not a zero.
+    """
+
+    value: float | None
+    rationale: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What happened when an agent ran one case once."""
+
+    case_id: str
+    repeat: int = 0
+    output: Any = None
+    """What the agent returned, as a JSON value; None when it failed."""
+    error: str = ""
+    """Why the agent failed; "" when it answered."""
+    finish: str = ""
+    """Why the model stopped ("stop", "length", …), of the last call; "" when no call was seen."""
+    started_s: float = 0.0
+    """Unix time in seconds."""
+    latency_s: float = 0.0
+    """Seconds the agent took, without the time lost to failed attempts."""
+    usage: Usage = field(default_factory=Usage)
+    """Of the agent's own calls; judges are not counted."""
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    """By scorer name; empty when the agent failed."""
+    calls: tuple[Call, ...] = ()
+    """The agent's calls to a language model, in the order in which they ended."""
+    trace: tuple[Mapping[str, Any], ...] = ()
+    """Spans of an agent that traces itself, as `mlflow.entities.Span.to_dict` gives them."""
+
+    def value(self, scorer: str) -> float | None:
+        """The score that counts: the worst, 0, when the agent failed; None when unscored."""
+        if self.error:
+            return 0.0
+        score = self.scores.get(scorer)
+        return None if score is None else score.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerCard:
+    """What has to be equal for two scores of one name to be comparable."""
+
+    digest: str
+    """Of the scorer's class, its source and its parameters."""
+    judge: bool = False
+    """Whether it asks a model."""
+    model: str = ""
+    """The model a judge asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answerer:
+    """Who answered the calls."""
+
+    name: str
+    """`scripted`, `openai`, `compatible`: the choice in `conf/provider`."""
+    scripted: bool = False
+    """True when no language model was called: latency and cost then mean nothing."""
+    description: str = ""
+    """In words, for screen and report: "scripted demo, no language model was called"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One version over one dataset."""
+
+    version: Version
+    dataset: Dataset
+    scorers: Mapping[str, ScorerCard]
+    answerer: Answerer
+    results: tuple[Result, ...]
+    """At most one for each case and repeat; fewer only when the evaluation was interrupted."""
+    repeats: int = 1
+    seed: int = 0
+
+    @property
+    def n_asked(self) -> int:
+        """Results that a complete evaluation has."""
+        return len(self.dataset.cases) * self.repeats
+
+    @property
+    def complete(self) -> bool:
+        return len(self.results) == self.n_asked
+
+
+class Agent(Protocol):
+    """The callable under test: takes a case's inputs as keywords, returns a JSON value."""
+
+    def __call__(self, **inputs: Any) -> Any | Awaitable[Any]: ...
+
+
+class Scorer(Protocol):
+    """Judges one output: a number in [0, 1], a bool, or a `Score`; raises when it cannot tell."""
+
+    def __call__(self, case: Case, output: Any) -> Any | Awaitable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One version with everything its evaluation needs, built and checked."""
+
+    version: Version
+    agent: Callable[..., Any]
+    dataset: Dataset
+    scorers: Mapping[str, Callable[..., Any]]
+    cards: Mapping[str, ScorerCard]
+    """By scorer name, the same keys as `scorers`."""
+    answerer: Answerer
+    repeats: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How hard and how long to try."""
+
+    concurrency: int = 16
+    """Cases in flight, over all versions together."""
+    attempts: int = 3
+    """Tries of one call, the first included."""
+    call_deadline_s: float = 60.0
+    """Wall-clock seconds for one attempt of one call."""
+    case_deadline_s: float = 180.0
+    """Wall-clock seconds for one case, all its calls and waits included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A confidence interval."""
+
+    low: float
+    high: float
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """One metric of two versions, paired by case. All tuples have one entry for each pair."""
+
+    metric: str
+    case_ids: tuple[str, ...]
+    clusters: tuple[str, ...]
+    """A case without a cluster is its own."""
+    baseline: tuple[float, ...]
+    """Mean over the repeats of the case."""
+    candidate: tuple[float, ...]
+    scored: tuple[int, int]
+    """Results with a value, of the baseline and of the candidate."""
+    asked: tuple[int, int]
+    """Results there should be, of the baseline and of the candidate."""
+    n_cases: int
+    """Cases of the dataset; those without a pair are `n_cases - len(case_ids)`."""
+    score: bool = True
+    """True for a scorer's value in [0, 1], higher is better; False for a measurement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """One metric in a comparison, summed up over the pairs.
+
+    A measurement (latency_s, input_tokens, …) has a delta too; `improved` then counts the cases
+    where it became smaller.
+    """
+
+    metric: str
+    baseline: float
+    """Mean over the paired cases."""
+    candidate: float
+    difference: float
+    interval: Interval
+    """95 %, of the difference; never of zero width."""
+    n: int
+    """Pairs."""
+    n_clusters: int
+    improved: int
+    regressed: int
+    same: int
+    scored: tuple[int, int]
+    asked: tuple[int, int]
+    score: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A baseline and a candidate, paired by case."""
+
+    baseline: Evaluation
+    candidate: Evaluation
+    pairs: Mapping[str, Paired]
+    """By metric: scorer names and the measurements latency_s, input_tokens, output_tokens,
+    output_chars, cost_usd, and error (0 or 1 for each result)."""
+    deltas: Mapping[str, Delta]
+    """By metric, the same keys as `pairs`."""
+
+
+Outcome = Literal["pass", "fail", "inconclusive", "invalid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule's answer."""
+
+    rule: str
+    """What was wanted, in words: `support_guidelines >= 0.80`."""
+    metric: str
+    outcome: Outcome
+    observed: str
+    """What was seen, in words, with n and interval."""
+    advice: str = ""
+    """What would settle or mend it; "" for a pass."""
+    estimate: float | None = None
+    """The number the rule looked at; None when there was none."""
+    interval: Interval | None = None
+    n: int = 0
+    alert: bool = False
+    """Whether a certain loss was seen, even where the rule passes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """All findings about one candidate, and what follows from them."""
+
+    candidate: str
+    """Name of the version."""
+    variant: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    reason: str
+    """The finding that decided, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """Everything that can be said about a sweep: what the report shows and the exit code tells."""
+
+    evaluations: tuple[Evaluation, ...]
+    """All of them; the baseline first, when there is one."""
+    baseline: str = ""
+    """Name of the baseline version; "" when nothing was compared."""
+    baseline_note: str = ""
+    """How the baseline was chosen, when it was not named outright."""
+    comparisons: tuple[Comparison, ...] = ()
+    """One for each candidate, best first."""
+    verdicts: tuple[Verdict, ...] = ()
+    """In the order of `comparisons`."""
+    outcome: Outcome = "pass"
+    best: str = ""
+    """Variant name of the best candidate that passed; "" when none did."""
+    gate: str = ""
+    """Name of the gate policy."""
+    command: str = ""
+    """The command line that repeats the sweep."""
+    notes: tuple[str, ...] = ()
+    """What a reader has to know: an interrupted evaluation, a version outside git."""
