@@ -1,0 +1,272 @@
+"""Evaluations and conclusions by hand, each on a line: the nouns without the steps that make them.
+
+`evaluation({"easy": 1.0, "hard": 0.0}, variant="basic")`, and of two of them
+`conclusion(baseline, candidate, outcome="fail", findings=[finding("polite >= 0.80", "fail")])`.
+"""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from vcmp.calls import Call
+from vcmp.metrics import MEASUREMENTS, mean_by_case
+from vcmp.types import (
+    Answerer,
+    Case,
+    Comparison,
+    Conclusion,
+    Dataset,
+    Delta,
+    Evaluation,
+    Finding,
+    Interval,
+    Outcome,
+    Paired,
+    Result,
+    Revision,
+    Score,
+    ScorerCard,
+    Usage,
+    Variant,
+    Verdict,
+    Version,
+)
+
+SCRIPTED = Answerer(
+    name="scripted",
+    scripted=True,
+    description="scripted demo, no language model was called",
+)
+OPENAI = Answerer(name="openai", description="openai")
+
+Value = float | str | None
+"""A score; None is unscored; a text is the error with which the agent failed."""
+
+
+def evaluation(
+    scores: Mapping[str, Value | Sequence[Value]],
+    *,
+    metric: str = "polite",
+    more: Mapping[str, Mapping[str, Value | Sequence[Value]]] | None = None,
+    variant: str = "basic",
+    params: Mapping[str, Any] | None = None,
+    outputs: Mapping[str, Any] | None = None,
+    cases: Sequence[Case] | None = None,
+    answerer: Answerer = OPENAI,
+    judges: Sequence[str] = (),
+    rationales: Mapping[str, str] | None = None,
+    commit: str = "a41e0d7" + "0" * 33,
+    dirty: str = "",
+    latency_s: float = 0.5,
+    usage: Usage | None = None,
+    model: str = "gpt-4o-mini",
+    finish: str = "stop",
+) -> Evaluation:
+    """An evaluation with one result for each score; a sequence is a case's repeats.
+
+    Args:
+        scores: Of `metric`, by case id.
+        more: Scores of further metrics, by metric and case id.
+        outputs: By case id; by default `answer to <id>`.
+        rationales: Of the scores, by case id.
+    """
+    metrics = {metric: scores, **(more or {})}
+    repeats = max(len(_repeats(values)) for values in scores.values()) if scores else 1
+    results = tuple(
+        _result(
+            case_id,
+            repeat,
+            {name: _repeats(values[case_id])[repeat] for name, values in metrics.items()},
+            output=(outputs or {}).get(case_id, f"answer to {case_id}"),
+            rationale=(rationales or {}).get(case_id, ""),
+            latency_s=latency_s,
+            usage=usage or Usage(input_tokens=40, output_tokens=20, cost_usd=0.0005),
+            model=model,
+            finish=finish,
+        )
+        for case_id in scores
+        for repeat in range(repeats)
+    )
+    named = cases or [Case(id=case_id, inputs={"question": f"{case_id}?"}) for case_id in scores]
+    return Evaluation(
+        version=version(variant, params=params, commit=commit, dirty=dirty),
+        dataset=Dataset(name="support", cases=tuple(named)),
+        scorers={
+            name: ScorerCard(
+                digest=f"{name:0<64}", judge=name in judges, model=model if name in judges else ""
+            )
+            for name in metrics
+        },
+        answerer=answerer,
+        results=results,
+        repeats=repeats,
+    )
+
+
+def version(
+    variant: str = "basic",
+    *,
+    params: Mapping[str, Any] | None = None,
+    commit: str = "a41e0d7" + "0" * 33,
+    dirty: str = "",
+) -> Version:
+    """A version of the app `app`; without a commit it is outside git."""
+    name = f"app-{variant}-git-{commit[:8]}" if commit else f"app-{variant}-local-dev"
+    return Version(
+        name=f"{name}-dirty-{dirty}" if dirty else name,
+        app="app",
+        variant=Variant(name=variant, choice=variant, params=params or {"temperature": 0.3}),
+        revision=Revision(commit=commit, branch="main", dirty=dirty) if commit else None,
+    )
+
+
+def comparison(baseline: Evaluation, candidate: Evaluation) -> Comparison:
+    """Paired by case with a plain normal interval: enough to be shown, not to be believed."""
+    names = [*baseline.scorers, *MEASUREMENTS, "error"]
+    found = (_paired(baseline, candidate, name) for name in names)
+    pairs = {pair.metric: pair for pair in found if pair.case_ids}
+    deltas = {name: _delta(pair) for name, pair in pairs.items()}
+    return Comparison(baseline=baseline, candidate=candidate, pairs=pairs, deltas=deltas)
+
+
+def finding(
+    rule: str = "polite >= 0.80",
+    outcome: Outcome = "pass",
+    *,
+    metric: str = "polite",
+    observed: str = "0.91 over 20 cases",
+    advice: str = "",
+    **more: Any,
+) -> Finding:
+    """A rule's answer."""
+    return Finding(
+        rule=rule, metric=metric, outcome=outcome, observed=observed, advice=advice, **more
+    )
+
+
+def verdict(
+    candidate: Evaluation,
+    outcome: Outcome = "pass",
+    findings: Sequence[Finding] = (),
+    reason: str = "polite rose by 0.17",
+) -> Verdict:
+    """A verdict about one candidate."""
+    return Verdict(
+        candidate=candidate.version.name,
+        variant=candidate.version.variant.name,
+        outcome=outcome,
+        findings=tuple(findings),
+        reason=reason,
+    )
+
+
+def conclusion(
+    baseline: Evaluation,
+    *candidates: Evaluation,
+    outcome: Outcome = "pass",
+    findings: Sequence[Finding] = (),
+    reason: str = "polite rose by 0.17",
+    verdicts: Sequence[Verdict] | None = None,
+    **more: Any,
+) -> Conclusion:
+    """A conclusion about `candidates`, all judged alike unless `verdicts` says otherwise.
+
+    With a baseline alone nothing was compared.
+    """
+    if verdicts is None:
+        verdicts = [verdict(each, outcome, findings, reason) for each in candidates]
+    passed = [each.variant for each in verdicts if each.outcome == "pass"]
+    return Conclusion(
+        **{
+            "evaluations": (baseline, *candidates),
+            "baseline": baseline.version.name if candidates else "",
+            "comparisons": tuple(comparison(baseline, each) for each in candidates),
+            "verdicts": tuple(verdicts),
+            "outcome": outcome,
+            "best": passed[0] if passed else "",
+            "gate": "release",
+            "command": "python -m vcmp agent=empathetic,basic --multirun",
+            **more,
+        }
+    )
+
+
+def _repeats(values: Value | Sequence[Value]) -> Sequence[Value]:
+    return [values] if values is None or isinstance(values, int | float | str) else values
+
+
+def _result(
+    case_id: str,
+    repeat: int,
+    values: Mapping[str, Value],
+    *,
+    output: Any,
+    rationale: str,
+    latency_s: float,
+    usage: Usage,
+    model: str,
+    finish: str,
+) -> Result:
+    error = next((value for value in values.values() if isinstance(value, str)), "")
+    scores = {
+        name: Score(value=value, rationale=rationale)
+        if isinstance(value, int | float)
+        else Score(value=None, error="the judge gave no JSON")
+        for name, value in values.items()
+    }
+    return Result(
+        case_id=case_id,
+        repeat=repeat,
+        output=None if error else output,
+        error=error,
+        finish=finish,
+        started_s=1_700_000_000.0,
+        latency_s=latency_s,
+        usage=usage,
+        scores={} if error else scores,
+        calls=(Call(api="chat.completions", requested_model=model, model=model),),
+    )
+
+
+def _paired(baseline: Evaluation, candidate: Evaluation, metric: str) -> Paired:
+    before, after = mean_by_case(baseline, metric), mean_by_case(candidate, metric)
+    both = [case.id for case in baseline.dataset.cases if case.id in before and case.id in after]
+    clusters = {case.id: case.cluster or case.id for case in baseline.dataset.cases}
+    return Paired(
+        metric=metric,
+        case_ids=tuple(both),
+        clusters=tuple(clusters[case_id] for case_id in both),
+        baseline=tuple(before[case_id] for case_id in both),
+        candidate=tuple(after[case_id] for case_id in both),
+        scored=(_n_scored(baseline, metric), _n_scored(candidate, metric)),
+        asked=(baseline.n_asked, candidate.n_asked),
+        n_cases=len(baseline.dataset.cases),
+        score=metric in baseline.scorers,
+    )
+
+
+def _n_scored(evaluation: Evaluation, metric: str) -> int:
+    if metric not in evaluation.scorers:
+        return sum(metric == "error" or not result.error for result in evaluation.results)
+    return sum(result.value(metric) is not None for result in evaluation.results)
+
+
+def _delta(pair: Paired) -> Delta:
+    changes = [b - a for a, b in zip(pair.baseline, pair.candidate, strict=True)]
+    half = 1.96 * stdev(changes) / len(changes) ** 0.5 if len(changes) > 1 else 1.0
+    better = [change if pair.score else -change for change in changes]
+    return Delta(
+        metric=pair.metric,
+        baseline=fmean(pair.baseline),
+        candidate=fmean(pair.candidate),
+        difference=fmean(changes),
+        interval=Interval(low=fmean(changes) - half, high=fmean(changes) + half),
+        n=len(changes),
+        n_clusters=len(set(pair.clusters)),
+        improved=sum(change > 0 for change in better),
+        regressed=sum(change < 0 for change in better),
+        same=sum(change == 0 for change in better),
+        scored=pair.scored,
+        asked=pair.asked,
+        score=pair.score,
+    )

@@ -1,0 +1,25 @@
+"""Gates: a policy's rules read a comparison, their findings make the verdict.
+
+A rule is any callable that takes a comparison and a policy and returns a finding.
+"""
+
+from vcmp.gates.absolute import MaxRate, NoFailures, Threshold
+from vcmp.gates.alarms import NoRegression
+from vcmp.gates.policy import Policy, Rule
+from vcmp.gates.relative import MaxRatio, NonInferiority, Superiority
+from vcmp.gates.verdicts import combine, decide, rank
+
+__all__ = [
+    "MaxRate",
+    "MaxRatio",
+    "NoFailures",
+    "NoRegression",
+    "NonInferiority",
+    "Policy",
+    "Rule",
+    "Superiority",
+    "Threshold",
+    "combine",
+    "decide",
+    "rank",
+]
