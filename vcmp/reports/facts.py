@@ -1,0 +1,139 @@
+"""What a reader has to know to trust the numbers: who answered, what failed, what was compared."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vcmp.reports.text import cut
+from vcmp.reports.words import judge_of
+from vcmp.types import Conclusion, Evaluation, Score
+
+N_CASES = 5
+"""Case ids named with a problem."""
+N_PROBLEMS = 12
+"""Different problems shown for a version."""
+N_CHARACTERS = 300
+"""Of a problem's text; what is equal up to there counts as one problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One way in which an agent or a scorer failed, and where."""
+
+    text: str
+    count: int
+    case_ids: tuple[str, ...]
+    """The first of them."""
+    n_cases: int
+    scorer: str = ""
+    """"" when it was the agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model that calls asked for, and the one that answered."""
+
+    requested: str
+    answered: str
+    n_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of what was asked of a version came back."""
+
+    variant: str
+    version: str
+    answerer: str
+    asked: int
+    answered: int
+    failed: int
+    not_run: int
+    unscored: int
+    """Scores that a scorer could not give."""
+    models: tuple[Model, ...]
+    problems: tuple[Problem, ...]
+    n_problems: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yardstick:
+    """A scorer, by the digest that both sides share."""
+
+    name: str
+    digest: str
+    judge: str
+    """"" for a rule; "judge" or "scripted judge" for one that asks."""
+    model: str
+
+
+def coverage(evaluation: Evaluation) -> Coverage:
+    """Count what was asked, answered, failed, not run and not scored."""
+    failed = sum(bool(result.error) for result in evaluation.results)
+    found = problems(evaluation)
+    return Coverage(
+        variant=evaluation.version.variant.name,
+        version=evaluation.version.name,
+        answerer=evaluation.answerer.description or evaluation.answerer.name,
+        asked=evaluation.n_asked,
+        answered=len(evaluation.results) - failed,
+        failed=failed,
+        not_run=evaluation.n_asked - len(evaluation.results),
+        unscored=sum(problem.count for problem in found if problem.scorer),
+        models=models(evaluation),
+        problems=tuple(found[:N_PROBLEMS]),
+        n_problems=len(found),
+    )
+
+
+def problems(evaluation: Evaluation) -> list[Problem]:
+    """Each failure of an agent or scorer once: the agent's first, the frequent before the rare."""
+    cases: dict[tuple[str, str], list[str]] = {}
+    for result in evaluation.results:
+        for key in _failures(result.error, evaluation.scorers, result.scores):
+            cases.setdefault(key, []).append(result.case_id)
+    found = [_problem(*key, case_ids) for key, case_ids in cases.items()]
+    return sorted(found, key=lambda p: (bool(p.scorer), -p.count, p.scorer, p.text))
+
+
+def _failures(
+    error: str, scorers: Iterable[str], scores: Mapping[str, Score]
+) -> list[tuple[str, str]]:
+    if error:
+        return [("", cut(error, N_CHARACTERS))]
+    missing = Score(value=None, error="gave no score")
+    found = ((name, scores.get(name, missing)) for name in scorers)
+    return [
+        (name, cut(score.error or "gave no score", N_CHARACTERS))
+        for name, score in found
+        if score.value is None
+    ]
+
+
+def _problem(scorer: str, text: str, case_ids: Sequence[str]) -> Problem:
+    distinct = tuple(dict.fromkeys(case_ids))
+    return Problem(
+        text=text,
+        count=len(case_ids),
+        case_ids=distinct[:N_CASES],
+        n_cases=len(distinct),
+        scorer=scorer,
+    )
+
+
+def models(evaluation: Evaluation) -> tuple[Model, ...]:
+    """The models asked for and those that answered, the most used first."""
+    pairs = Counter(
+        (call.requested_model, call.model) for result in evaluation.results for call in result.calls
+    )
+    ranked = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Model(requested=a, answered=b, n_calls=n) for (a, b), n in ranked)
+
+
+def yardsticks(conclusion: Conclusion) -> tuple[Yardstick, ...]:
+    """The scorers of the first version; all versions of a comparison share them."""
+    first = conclusion.evaluations[0]
+    return tuple(
+        Yardstick(name=name, digest=card.digest[:12], judge=judge_of(first, name), model=card.model)
+        for name, card in first.scorers.items()
+    )
