@@ -7,6 +7,8 @@ from statistics import fmean
 from vcmp.types import Evaluation, Result
 
 MEASUREMENTS = ("latency_s", "input_tokens", "output_tokens", "output_chars", "cost_usd")
+CHARGED = ("latency_s", "cost_usd")
+"""Measurements that mean nothing where answers were scripted."""
 
 
 def measure(result: Result, measurement: str) -> float | None:
@@ -90,7 +92,7 @@ def _totals(evaluation: Evaluation) -> dict[str, float]:
     totals: dict[str, float] = {}
     paid = [result.usage for result in evaluation.results if result.calls]
     for name in ("input_tokens", "output_tokens", "cost_usd"):
-        if name == "cost_usd" and evaluation.answerer.scripted:
+        if name in CHARGED and evaluation.answerer.scripted:
             continue
         numbers = [getattr(usage, name) for usage in paid]
         if numbers and None not in numbers:

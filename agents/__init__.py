@@ -1,0 +1,1 @@
+"""The sample project: a customer support agent in several shapes."""

@@ -1,0 +1,75 @@
+"""Answers requests of either API: a judge's, one that wants a tool, or a customer's."""
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from vcmp.digests import digest_of
+from vcmp.provider.faq import Faq
+from vcmp.provider.inquiries import read_inquiry
+from vcmp.provider.replies import after_tool, choose_entry, compose, read_style
+from vcmp.provider.requests import Request
+from vcmp.provider.shapes import Reply, cut_text
+from vcmp.provider.tokens import count_tokens
+from vcmp.provider.tools import choose_tool, fill
+from vcmp.provider.verdicts import judge
+
+
+class Clerk:
+    """Answers from an FAQ.
+
+    The variation of an answer is drawn from the digest of the request's body and from how many
+    requests with the same body came before it, so a run is reproducible and its repeats differ. At
+    temperature 0 nothing varies.
+    """
+
+    def __init__(self, faq: Faq) -> None:
+        self._faq = faq
+        self._asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request, body: Mapping[str, Any]) -> Reply:
+        """The reply to `request`, which was read from `body`."""
+        digest = digest_of(body)
+        with self._lock:
+            number = self._asked[digest]
+            self._asked[digest] += 1
+        tool = choose_tool(request)
+        chance = random.Random(f"{digest} {number}")
+        text = "" if tool else self._write(request, chance)
+        text, cut = cut_text(text, request.max_tokens)
+        return Reply(
+            id=digest_of([digest, number])[:24],
+            created_s=int(time.time()),
+            text=text,
+            cut=cut,
+            tool=tool,
+            input_tokens=request.n_tokens,
+            output_tokens=count_tokens(tool.get("arguments", text)),
+        )
+
+    def _write(self, request: Request, chance: random.Random) -> str:
+        inquiry = read_inquiry(request.messages, request.schema)
+        if inquiry is not None:
+            return json.dumps(judge(inquiry))
+        text = self._advise(request, chance)
+        if request.schema is None:
+            return text
+        return json.dumps(fill(request.schema, text) if request.schema else {"answer": text})
+
+    def _advise(self, request: Request, chance: random.Random) -> str:
+        entry = choose_entry(self._faq, request.question, request.temperature, chance)
+        if request.tool_result is not None:
+            return after_tool(_parsed(request.tool_result), entry)
+        return compose(entry, read_style(request.prompt), request.temperature, chance)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

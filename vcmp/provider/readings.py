@@ -1,0 +1,143 @@
+"""Read what a reply says about itself: the model that answered, tokens, and why it stopped.
+
+Replies come from servers of all kinds, so every field may be absent, null or of another shape;
+what cannot be read stays unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+FINISHES = {"completed": "stop", "max_output_tokens": "length"}
+"""The words of the Responses API, as Chat Completions says them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A reply, or the chunks of a streamed one, in vcmp's words."""
+
+    response: Any = None
+    model: str = ""
+    finish: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int = 0
+
+
+def read_reply(reply: Any) -> Reading:
+    """Read one whole reply of Chat Completions, Completions, Responses or Embeddings."""
+    body = as_mapping(reply)
+    if body is None:
+        return Reading(response=reply if isinstance(reply, str) else None)
+    usage = body.get("usage")
+    return Reading(
+        # vectors are long, and no reader of a result looks at them
+        response={key: value for key, value in body.items() if not _is_vectors(key, value)},
+        model=_text(body.get("model")),
+        finish=_finish(body),
+        **_tokens(usage if isinstance(usage, Mapping) else {}),
+    )
+
+
+def as_mapping(reply: Any) -> Mapping[str, Any] | None:
+    """A reply of the SDK as JSON; None when it is none (text, audio)."""
+    if isinstance(reply, Mapping):
+        return reply
+    if not hasattr(reply, "model_dump"):
+        return None
+    # a parsed reply carries the user's own types, which pydantic would warn about
+    dumped: Mapping[str, Any] = reply.model_dump(mode="json", exclude_unset=True, warnings=False)
+    return dumped
+
+
+def _is_vectors(key: str, value: Any) -> bool:
+    return (
+        key == "data"
+        and isinstance(value, list)
+        and any(isinstance(item, Mapping) and "embedding" in item for item in value)
+    )
+
+
+def _finish(body: Mapping[str, Any]) -> str:
+    details = body.get("incomplete_details")
+    said = details.get("reason") if isinstance(details, Mapping) else None
+    choices = body.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
+        said = choices[0].get("finish_reason")
+    finish = _text(said or body.get("status"))
+    return FINISHES.get(finish, finish)
+
+
+def _tokens(usage: Mapping[str, Any]) -> dict[str, Any]:
+    asked = _count(usage, "prompt_tokens", "input_tokens")
+    answered = _count(usage, "completion_tokens", "output_tokens")
+    total = _count(usage, "total_tokens")
+    if answered is None and asked is not None and total is not None:
+        answered = total - asked  # embeddings answer no tokens and do not say so
+    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    cached = _count(details, "cached_tokens") if isinstance(details, Mapping) else None
+    return {"input_tokens": asked, "output_tokens": answered, "cached_tokens": cached or 0}
+
+
+def _count(usage: Mapping[str, Any], *names: str) -> int | None:
+    for name in names:
+        value = usage.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+    return None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+class Gathering:
+    """The chunks of a streamed reply, put together as they pass."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._tools: dict[int, dict[str, str]] = {}
+        self._last = Reading()
+        self._final: Reading | None = None
+
+    def add(self, chunk: Any) -> None:
+        """Take in the next chunk."""
+        body = as_mapping(chunk) or {}
+        whole = body.get("response")
+        if isinstance(whole, Mapping):  # Responses API: created, in_progress, completed, …
+            if body.get("type") in ("response.completed", "response.incomplete"):
+                self._final = read_reply(whole)
+            return
+        if body.get("type") == "response.output_text.delta":
+            self._texts.append(_text(body.get("delta")))
+        self._add_choice(body)
+        seen = read_reply(body)
+        self._last = replace(
+            self._last,
+            model=seen.model or self._last.model,
+            finish=seen.finish if "choices" in body and seen.finish else self._last.finish,
+            **({} if seen.input_tokens is None else _tokens(body["usage"])),
+        )
+
+    def _add_choice(self, body: Mapping[str, Any]) -> None:
+        choices = body.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(choice, Mapping):
+            return
+        delta = choice.get("delta")
+        delta = delta if isinstance(delta, Mapping) else {}
+        self._texts.append(_text(delta.get("content")) or _text(choice.get("text")))
+        for part in delta.get("tool_calls") or ():
+            tool = self._tools.setdefault(part.get("index", 0), {"name": "", "arguments": ""})
+            for key, value in (part.get("function") or {}).items():
+                tool[key] = tool.get(key, "") + _text(value)
+
+    @property
+    def reading(self) -> Reading:
+        """What the chunks so far say."""
+        if self._final is not None:
+            return self._final
+        response: dict[str, Any] = {"content": "".join(self._texts)}
+        if self._tools:
+            response["tool_calls"] = list(self._tools.values())
+        return replace(self._last, response=response)

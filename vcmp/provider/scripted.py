@@ -1,0 +1,180 @@
+"""A server on the loopback that speaks the OpenAI API and calls no language model."""
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+from vcmp.provider import shapes
+from vcmp.provider.clerk import Clerk
+from vcmp.provider.environment import openai_environment
+from vcmp.provider.faq import load_faq
+from vcmp.provider.requests import RequestError, read_chat, read_responses
+from vcmp.types import Answerer
+
+API_KEY = "scripted-needs-no-key"
+DESCRIPTION = "scripted demo, no language model was called"
+
+
+class Scripted:
+    """Answers from a hand-written FAQ; no language model is called.
+
+    Entering starts a server on 127.0.0.1, with a memory of its own of what was asked.
+
+    Args:
+        faq: Path of a YAML list of entries with `id`, `keywords`, `facts`, and perhaps `steps` and
+            `feeling`; relative to the project folder.
+
+    Raises:
+        ConfigError: The FAQ cannot be read.
+    """
+
+    def __init__(self, faq: str) -> None:
+        self._faq = load_faq(faq)
+        self._entered = ExitStack()
+
+    @property
+    def answerer(self) -> Answerer:
+        """Who answers while this is entered."""
+        return Answerer(name="scripted", scripted=True, description=DESCRIPTION)
+
+    def __enter__(self) -> Self:
+        server = Server(Clerk(self._faq))
+        self._entered.callback(server.stop)
+        self._entered.enter_context(openai_environment(server.url, API_KEY))
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._entered.close()
+
+
+class Server(ThreadingHTTPServer):
+    """One thread for each connection; `stop` ends those that clients still hold open."""
+
+    request_queue_size = 512
+    daemon_threads = True
+
+    def __init__(self, clerk: Clerk) -> None:
+        super().__init__(("127.0.0.1", 0), Desk)
+        self.clerk = clerk
+        self._open: dict[threading.Thread, socket.socket] = {}
+        self._lock = threading.Lock()
+        # asked for every 0.05 s, so that stopping takes no longer
+        self._accepting = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._accepting.start()
+
+    @property
+    def url(self) -> str:
+        """The base URL a client needs."""
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, remembered so that `stop` can end it."""
+        thread = threading.current_thread()
+        with self._lock:
+            self._open[thread] = request
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._open.pop(thread, None)
+
+    def stop(self) -> None:
+        """Close the port and every connection; returns when the threads have ended."""
+        self.shutdown()
+        self._accepting.join()
+        self.server_close()
+        with self._lock:
+            connections = dict(self._open)
+        for connection in connections.values():
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in connections:
+            thread.join(timeout=2)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away in the middle of a reply is no news."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class Desk(BaseHTTPRequestHandler):
+    """Takes one connection's requests and hands them to the clerk."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "vcmp"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: Server
+
+    def do_GET(self) -> None:
+        """List the models."""
+        if self.path.partition("?")[0].rstrip("/") == "/v1/models":
+            model = {"id": shapes.MODEL, "object": "model", "created": 0, "owned_by": "vcmp"}
+            self._send(200, {"object": "list", "data": [model]})
+        else:
+            self._refuse(404, f"unknown address: GET {self.path}")
+
+    def do_POST(self) -> None:
+        """Answer."""
+        try:
+            body = self._body()
+            match self.path.partition("?")[0].rstrip("/"):
+                case "/v1/chat/completions":
+                    self._chat(body)
+                case "/v1/responses":
+                    self._respond(body)
+                case _:
+                    self._refuse(404, f"unknown address: POST {self.path}")
+        except RequestError as error:
+            self._refuse(400, str(error), error.param)
+
+    def _body(self) -> Mapping[str, Any]:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit():
+            self.close_connection = True
+            raise RequestError("a body with a Content-Length is needed")
+        try:
+            body = json.loads(self.rfile.read(int(length)))
+        except (ValueError, RecursionError) as error:
+            raise RequestError(f"the body is not JSON: {error}") from error
+        if not isinstance(body, Mapping):
+            raise RequestError("the body is not a JSON object")
+        return body
+
+    def _chat(self, body: Mapping[str, Any]) -> None:
+        request = read_chat(body)
+        reply = self.server.clerk.answer(request, body)
+        if request.stream:
+            self._write(200, "text/event-stream", shapes.chat_stream(reply, request.stream_usage))
+        else:
+            self._send(200, shapes.chat_body(reply))
+
+    def _respond(self, body: Mapping[str, Any]) -> None:
+        request = read_responses(body)
+        reply = self.server.clerk.answer(request, body)
+        if request.stream:
+            self._write(200, "text/event-stream", shapes.response_stream(reply))
+        else:
+            self._send(200, shapes.response_body(reply))
+
+    def _refuse(self, status: int, message: str, param: str | None = None) -> None:
+        self._send(status, shapes.error_body(message, "invalid_request_error", param))
+
+    def _send(self, status: int, body: Mapping[str, Any]) -> None:
+        self._write(status, "application/json", json.dumps(body).encode())
+
+    def _write(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def log_message(self, *_message: object) -> None:
+        """Requests are not logged: what was asked stands in the results."""

@@ -1,0 +1,115 @@
+"""Record a reply now, or, when it is a stream, once it has ended."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from vcmp.provider.exchange import Exchange
+from vcmp.provider.readings import Gathering, read_reply
+
+
+def watch(reply: Any, exchange: Exchange) -> Any:
+    """End `exchange` with `reply`; a stream ends it when it is exhausted, fails or is closed."""
+    from openai import AsyncStream, Stream
+    from openai._legacy_response import LegacyAPIResponse
+    from openai._response import BaseAPIResponse
+
+    if isinstance(reply, Stream):
+        _watch_stream(reply, _Watched(reply._iterator, exchange), reply.response.close)
+    elif isinstance(reply, AsyncStream):
+        _watch_async(reply, _WatchedAsync(reply._iterator, exchange), reply.response.aclose)
+    elif isinstance(reply, LegacyAPIResponse) and reply._stream:
+        _watch_parse(reply, exchange)
+    elif isinstance(reply, LegacyAPIResponse):
+        exchange.end(read_reply(_json(reply.http_response)))
+    elif isinstance(reply, BaseAPIResponse):
+        exchange.end()  # the caller reads the body, in pieces of its own choice
+    else:
+        exchange.end(read_reply(reply))
+    return reply
+
+
+def _json(response: Any) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _watch_parse(reply: Any, exchange: Exchange) -> None:
+    """`with_raw_response.create(stream=True)`: the stream is made when it is asked for."""
+    parse = reply.parse
+
+    def parse_watched(**how: Any) -> Any:
+        reply.parse = parse
+        return watch(parse(**how), exchange)
+
+    reply.parse = parse_watched
+
+
+def _watch_stream(stream: Any, watched: "_Watched", close: Callable[[], None]) -> None:
+    def close_watched() -> None:
+        close()
+        watched.end()
+
+    stream._iterator = watched
+    stream.close = close_watched
+
+
+def _watch_async(stream: Any, watched: "_WatchedAsync", close: Callable[[], Any]) -> None:
+    async def close_watched() -> None:
+        await close()
+        watched.end()
+
+    stream._iterator = watched
+    stream.close = close_watched
+
+
+class _Ending:
+    """Gathers the chunks of a stream and ends its exchange once."""
+
+    def __init__(self, chunks: Any, exchange: Exchange) -> None:
+        self._chunks = chunks
+        self._exchange = exchange
+        self._gathering = Gathering()
+
+    def end(self, error: BaseException | None = None) -> None:
+        self._exchange.end(self._gathering.reading, error)
+
+    def __del__(self) -> None:
+        self.end()
+
+
+class _Watched(_Ending):
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            self._exchange.check_deadline()
+            chunk = next(self._chunks)
+        except StopIteration:
+            self.end()
+            raise
+        except BaseException as error:
+            self.end(error)
+            raise
+        self._gathering.add(chunk)
+        return chunk
+
+
+class _WatchedAsync(_Ending):
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            async with self._exchange.deadline():
+                chunk = await anext(self._chunks)
+        except StopAsyncIteration:
+            self.end()
+            raise
+        except BaseException as error:
+            self.end(error)
+            raise
+        self._gathering.add(chunk)
+        return chunk
