@@ -1,0 +1,63 @@
+"""What the stories share: a copied sample project in a git repository, and the command line."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = {f"GIT_{role}_{key}": "tester@example.org" for role in ("AUTHOR", "COMMITTER")
+                for key in ("NAME", "EMAIL")}  # fmt: skip
+    environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull}
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def make_project(parent: Path) -> Path:
+    """The sample project, committed: conf/ and agents/ and nothing else of this repository."""
+    folder = parent / "project"
+    for name in ("conf", "agents"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".gitignore").write_text("outputs/\n__pycache__/\n", encoding="utf-8")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "Start the sample project")
+    return folder
+
+
+def run_vcmp(
+    project: Path, *arguments: str, env: dict[str, str] | None = None, timeout: float = 100
+) -> "subprocess.CompletedProcess[str]":
+    """Run `python -m vcmp` in the project, as a user would; no key is set unless `env` does."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "MLFLOW_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "vcmp", *arguments],
+        cwd=project,
+        env={**inherited, "PYTHONPATH": str(ROOT), **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path)
+
+
+@pytest.fixture
+def vcmp(project: Path) -> Run:
+    """`vcmp(*arguments)` runs `python -m vcmp` in the project."""
+    return partial(run_vcmp, project)

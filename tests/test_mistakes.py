@@ -1,0 +1,267 @@
+"""Every mistake a user can make in a configuration: what the screen says, to the letter."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+
+def mistake(vcmp: Run, *arguments: str) -> str:
+    """What stderr says of a command line that must be refused before anything is sent."""
+    done = vcmp(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) <= 3
+    assert done.stderr.startswith("vcmp: ")
+    return done.stderr.removeprefix("vcmp: ").rstrip("\n")
+
+
+def write(project: Path, path: str, text: str) -> None:
+    (project / path).write_text(text, encoding="utf-8")
+
+
+def test_unknown_choice_names_the_nearest_file_and_all_there_are(vcmp: Run):
+    assert mistake(vcmp, "agent=empathetc") == (
+        "agent=empathetc: there is no conf/agent/empathetc.yaml. Did you mean 'empathetic'?\n"
+        "  There is basic, concise, empathetic, orders, plain, responses, traced."
+    )
+
+
+def test_misspelt_agent_parameter_names_the_nearest(vcmp: Run):
+    assert mistake(vcmp, "agent=basic", "agent.temprature=0.1") == (
+        "agent=basic: agents.support.SupportAgent has no parameter 'temprature'."
+        " Did you mean 'temperature'?\n"
+        "  It takes prompt, model, temperature, max_tokens, api."
+    )
+
+
+def test_misspelt_key_names_the_nearest(vcmp: Run):
+    assert mistake(vcmp, "repets=3") == "repets: vcmp has no such key. Did you mean 'repeats'?"
+    assert mistake(vcmp, "+repets=3") == "repets: vcmp has no such key. Did you mean 'repeats'?"
+    assert mistake(vcmp, "gate.alhpa=0.1") == (
+        "gate.alhpa: vcmp has no such key. Did you mean 'gate.alpha'?"
+    )
+
+
+def test_wrong_type_of_a_key(vcmp: Run):
+    assert mistake(vcmp, "repeats=three") == (
+        "repeats: 'three' is not a whole number. Correct the value."
+    )
+
+
+def test_wrong_type_of_an_agent_parameter(vcmp: Run):
+    assert mistake(vcmp, "agent.temperature=warm") == (
+        "agent=basic: temperature='warm' is not a number. Correct the value."
+    )
+
+
+def test_missing_value(vcmp: Run):
+    assert mistake(vcmp, "provider=compatible") == (
+        "provider.base_url has no value (provider=compatible). Give it one: provider.base_url=…"
+    )
+
+
+def test_unset_environment_variable(vcmp: Run, project: Path):
+    write(project, "conf/agent/env.yaml", "defaults: [basic]\nmodel: ${oc.env:AGENT_MODEL}\n")
+
+    assert mistake(vcmp, "agent=env") == (
+        "agent.model: environment variable 'AGENT_MODEL' is not set."
+        " Set it, or give a default: ${oc.env:AGENT_MODEL,default}"
+    )
+
+
+def test_missing_key_of_the_provider(vcmp: Run):
+    assert mistake(vcmp, "provider=openai") == (
+        "OPENAI_API_KEY is not set, and provider=openai needs it.\n"
+        "  Set it, or try without a key: provider=scripted"
+    )
+
+
+def test_broken_yaml_is_shown_by_line_and_column(vcmp: Run, project: Path):
+    write(project, "conf/agent/broken.yaml", "prompt: [unclosed\nmodel: x\n")
+
+    assert mistake(vcmp, "agent=broken") == (
+        "conf/agent/broken.yaml:2:6: not YAML (did not find expected ',' or ']'). Mend that line."
+    )
+
+
+def test_yml_file_is_told_to_be_renamed(vcmp: Run, project: Path):
+    (project / "conf/agent/basic.yaml").rename(project / "conf/agent/basic.yml")
+
+    assert mistake(vcmp, "agent=basic") == (
+        "conf/agent/basic.yml: Hydra reads .yaml only. Rename it."
+    )
+
+
+def test_unknown_target_names_the_nearest(vcmp: Run, project: Path):
+    write(project, "conf/agent/typo.yaml", "_target_: agents.support.SuportAgent\nprompt: Hi\n")
+
+    assert mistake(vcmp, "agent=typo") == (
+        "agent=typo: 'agents.support' has no 'SuportAgent'. Did you mean 'SupportAgent'?"
+    )
+
+
+def test_unknown_module_names_the_nearest(vcmp: Run, project: Path):
+    write(project, "conf/agent/typo.yaml", "_target_: agents.suport.SupportAgent\nprompt: Hi\n")
+
+    assert mistake(vcmp, "agent=typo") == (
+        "agent=typo: there is no module 'agents.suport'. Did you mean 'agents.support'?"
+    )
+
+
+def test_target_outside_of_the_project_is_not_called(vcmp: Run, project: Path):
+    write(project, "conf/agent/shell.yaml", "_target_: os.system\ncommand: touch owned\n")
+
+    assert mistake(vcmp, "agent=shell") == (
+        "agent=shell: _target_ 'os.system' is outside of the project and of vcmp.\n"
+        "  If its code may run here, say so in conf/config.yaml: trust: [os]"
+    )
+    assert not (project / "owned").exists()
+
+
+def test_agent_module_that_cannot_be_imported(vcmp: Run, project: Path):
+    write(project, "agents/broken.py", "import json\nimport langchian\n")
+    write(project, "conf/agent/broken.yaml", "_target_: agents.broken.Agent\n")
+
+    assert mistake(vcmp, "agent=broken") == (
+        "agent=broken: importing 'agents.broken' fails (ModuleNotFoundError: No module named"
+        " 'langchian', agents/broken.py:2). Mend that module."
+    )
+
+
+def test_misspelt_rule_is_counted(vcmp: Run, project: Path):
+    write(
+        project,
+        "conf/gate/typo.yaml",
+        "rules:\n  - {_target_: vcmp.gates.NoFailures}\n"
+        "  - {_target_: vcmp.gates.Treshold, metric: polite, min: 0.8}\n",
+    )
+
+    assert mistake(vcmp, "gate=typo") == (
+        "gate=typo, rule 2: 'vcmp.gates' has no 'Treshold'. Did you mean 'Threshold'?"
+    )
+
+
+def test_baseline_that_is_not_in_the_sweep(vcmp: Run):
+    assert mistake(vcmp, "agent=empathetic,concise", "--multirun") == (
+        "baseline 'basic' is not in this sweep, which has 'empathetic', 'concise'.\n"
+        "  Add it (agent=basic,…), choose another (baseline=…) or none (baseline=null)."
+    )
+
+
+def test_several_values_without_multirun(vcmp: Run):
+    assert mistake(vcmp, "agent=basic,empathetic") == (
+        "agent=basic,empathetic: several values make a sweep. Add --multirun"
+    )
+
+
+def test_key_on_the_command_line_is_refused_and_not_repeated(vcmp: Run, project: Path):
+    for argument in ("agent.api_key=abc", "agent.model=sk-abcdefghijklmnop1234"):
+        text = mistake(vcmp, argument)
+        assert text == (
+            f"{argument.split('=')[0]}: looks like a key, and the command line is written to"
+            " outputs/ and reports.\n"
+            "  Put it into an environment variable and name that: provider.api_key_env=NAME"
+        )
+    assert not list((project / "outputs").glob("*/*"))
+
+
+def test_no_conf_folder(vcmp: Run, project: Path):
+    (project / "conf").rename(project / "config")
+
+    assert mistake(vcmp, "agent=basic") == (
+        "no conf/ folder in 'project'.\n"
+        "  Change to your project's folder, or name another: --config-path FOLDER"
+    )
+
+
+def test_alias_bomb_is_refused_at_once(vcmp: Run, project: Path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    write(project, "conf/agent/bomb.yaml", "\n".join(lines))
+
+    assert mistake(vcmp, "agent=bomb") == (
+        "conf/agent/bomb.yaml: more than 50,000 values once its aliases (*name) are written out.\n"
+        "  Write the values without nested aliases."
+    )
+
+
+def test_hydra_callbacks_are_refused(vcmp: Run, project: Path):
+    text = "hydra:\n  callbacks:\n    x: {_target_: os.system, command: touch owned}\n"
+    config = (project / "conf/config.yaml").read_text(encoding="utf-8")
+    write(project, "conf/config.yaml", f"{config}\n{text}")
+
+    assert mistake(vcmp) == (
+        "conf/config.yaml: hydra.callbacks runs code before anything is checked. Remove it."
+    )
+    assert not (project / "owned").exists()
+
+
+def test_word_that_is_no_command(vcmp: Run):
+    assert mistake(vcmp, "version") == (
+        "'version' is neither a command nor an override. Did you mean 'versions'?\n"
+        "  Commands: conclude, ui, versions. An override is key=value: agent=basic"
+    )
+
+
+def test_wrong_override_syntax(vcmp: Run):
+    assert mistake(vcmp, "agent.prompt=Hello, you (") == (
+        "agent.prompt=Hello, you (: not an override. Write key=value, and quote what is special:"
+        " 'key=\"a, b\"'"
+    )
+
+
+def test_sweep_over_what_versions_must_share(vcmp: Run):
+    assert mistake(vcmp, "agent=basic,concise", "concurrency=1,2", "--multirun") == (
+        "concurrency: differs between the jobs of this sweep, whose versions share one"
+        " concurrency.\n"
+        "  Sweep over agent=… or agent.<parameter>=…, and run the rest one by one."
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ['{"id": "a", "inputs": {"q": "x"}}', '{"id": "a", "inputs": {"q": "y"}}'],
+            "cases.jsonl:2: case id 'a' is used twice (first on line 1);"
+            " results are joined on it, so ids must be unique",
+        ),
+        ([], 'cases.jsonl: no cases. Add at least one line: {"inputs": {"question": "…"}}'),
+    ],
+)
+def test_dataset_mistakes(vcmp: Run, project: Path, lines: list[str], message: str):
+    write(project, "cases.jsonl", "\n".join(lines))
+
+    assert mistake(vcmp, "dataset.path=cases.jsonl") == message
+
+
+def test_all_bad_lines_of_a_dataset_are_listed(vcmp: Run, project: Path):
+    write(project, "cases.jsonl", '{"inputs": {"q": "x"}}\n{"inputs"\n{"input": {"q": "y"}}\n[]\n')
+
+    text = mistake(vcmp, "dataset.path=cases.jsonl")
+
+    assert text.startswith("cases.jsonl: 3 ")
+    assert ":2:" in text
+    assert ":3:" in text
+    assert ":4:" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--multirun", "agent=basic,empathetic", "repeats=zero"),
+        ("agent=basic,empathetic", "--multirun", "repeats=zero"),
+        ("agent=basic,empathetic", "repeats=zero", "-m"),
+    ],
+)
+def test_multirun_may_stand_anywhere(vcmp: Run, arguments: tuple[str, ...]):
+    """Hydra's own parser refuses overrides on both sides of an option."""
+    assert mistake(vcmp, *arguments) == "repeats: 'zero' is not a whole number. Correct the value."
+
+
+def test_a_mistake_leaves_no_folder_behind(vcmp: Run, project: Path):
+    mistake(vcmp, "agent.temprature=1")
+
+    assert not [path for path in (project / "outputs").glob("*") if path.is_dir()]

@@ -1,0 +1,193 @@
+"""Targets: from a config node with `_target_` to the Python object it describes.
+
+`_target_` is code, so only what the project itself, vcmp and MLflow's scorers define may be named,
+and what `trust:` lists. Everything a config can get wrong is found here, before anything is called.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vcmp.errors import ConfigError, VcmpError, suggest
+
+TRUSTED = ("vcmp", "mlflow.genai.scorers", "mlflow.genai.judges")
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Builds what config nodes describe, from trusted modules only."""
+
+    project: Path
+    """The folder whose modules are the project's own."""
+    trust: tuple[str, ...] = ()
+    """Further modules that may be named."""
+
+    def build(self, node: Mapping[str, Any], where: str) -> Any:
+        """Build the object of `node`, inner nodes first.
+
+        Args:
+            node: A mapping with `_target_`, plain values only.
+            where: The node as the user would name it, to begin messages with.
+
+        Raises:
+            ConfigError: The target may not be named, cannot be imported, or does not take the
+                parameters.
+        """
+        from hydra.errors import InstantiationException
+        from hydra.utils import instantiate
+
+        self.check(node, where)
+        try:
+            return instantiate(dict(node), _convert_="all")
+        except InstantiationException as error:
+            cause = error.__cause__ or error
+            if isinstance(cause, VcmpError):
+                raise type(cause)(f"{where}: {cause}") from error
+            what = f"{type(cause).__name__}: {cause}".splitlines()[0]
+            raise ConfigError(
+                f"{where}: {node['_target_']} cannot be built ({what}). Correct its parameters."
+            ) from error
+
+    def check(self, node: Any, where: str) -> None:
+        """Raise a ConfigError for anything in `node` that could not be built."""
+        if isinstance(node, Mapping):
+            for value in node.values():
+                self.check(value, where)
+            if "_target_" in node:
+                self._check_target(node, where)
+        elif isinstance(node, (list, tuple)):
+            for value in node:
+                self.check(value, where)
+
+    def _check_target(self, node: Mapping[str, Any], where: str) -> None:
+        name = node["_target_"]
+        if not isinstance(name, str) or "." not in name:
+            raise ConfigError(f"{where}: _target_ {name!r} names nothing. Write module.name")
+        if not self._trusted(name):
+            raise ConfigError(
+                f"{where}: _target_ {name!r} is outside of the project and of vcmp.\n"
+                f"  If its code may run here, say so in conf/config.yaml: trust: "
+                f"[{name.split('.')[0]}]"
+            )
+        _check_parameters(node, locate(name, where), where)
+
+    def _trusted(self, name: str) -> bool:
+        top = name.split(".")[0]
+        own = (self.project / top).is_dir() or (self.project / f"{top}.py").is_file()
+        allowed = (*TRUSTED, *self.trust)
+        return own or any(name == root or name.startswith(f"{root}.") for root in allowed)
+
+
+def locate(name: str, where: str) -> Callable[..., Any]:
+    """Import what the dotted `name` says.
+
+    Raises:
+        ConfigError: There is no such module or nothing of that name in it.
+    """
+    module, parts = _import_longest(name.split("."), where)
+    found: Any = module
+    for part in parts:
+        if not hasattr(found, part):
+            raise _not_there(module.__name__, part, found, where)
+        found = getattr(found, part)
+    if not callable(found):
+        raise ConfigError(f"{where}: {name!r} cannot be called. Name a class or a function.")
+    return found  # type: ignore[no-any-return]  # callable() proves it, mypy does not see it
+
+
+def _import_longest(parts: Sequence[str], where: str) -> tuple[Any, Sequence[str]]:
+    """The module that the longest beginning of `parts` names, and what is left of them."""
+    module: Any = None
+    for length in range(1, len(parts)):
+        path = ".".join(parts[:length])
+        try:
+            module = importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            if not (error.name and path.startswith(error.name)):
+                raise _broken(path, error, where) from error
+            package = module is None or hasattr(module, "__path__")
+            if package and not hasattr(module, parts[length - 1]):
+                raise _no_module(path, module, where) from error
+            return module, parts[length - 1 :]
+        except Exception as error:
+            raise _broken(path, error, where) from error
+    return module, parts[-1:]
+
+
+def _no_module(path: str, parent: Any, where: str) -> ConfigError:
+    head = path.rpartition(".")[0]
+    siblings = [f"{head}.{m.name}" for m in pkgutil.iter_modules(getattr(parent, "__path__", []))]
+    return ConfigError(f"{where}: there is no module {path!r}.{suggest(path, siblings)}")
+
+
+def _broken(path: str, error: Exception, where: str) -> ConfigError:
+    trace, line = error.__traceback__, ""
+    while trace:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.is_relative_to(Path.cwd()):
+            line = f", {file.relative_to(Path.cwd())}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError):
+        line = f", line {error.lineno}"
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return ConfigError(f"{where}: importing {path!r} fails ({what}{line}). Mend that module.")
+
+
+def _not_there(module: str, part: str, found: Any, where: str) -> ConfigError:
+    public = [item for item in dir(found) if not item.startswith("_")]
+    return ConfigError(f"{where}: {module!r} has no {part!r}.{suggest(part, public)}")
+
+
+def _check_parameters(node: Mapping[str, Any], target: Callable[..., Any], where: str) -> None:
+    try:
+        signature = inspect.signature(target, eval_str=True)
+    except (ValueError, TypeError, NameError):
+        return  # a C function, or annotations that only exist while type checking
+    known = signature.parameters
+    given = {key: value for key, value in node.items() if not str(key).startswith("_")}
+    if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        _refuse_unknown(given, list(known), node["_target_"], where)
+    if not node.get("_partial_") and "_args_" not in node:
+        _refuse_missing(given, signature, node["_target_"], where)
+    for key, value in given.items():
+        if key in known:
+            _refuse_type(value, known[key].annotation, f"{where}: {key}")
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: list[str], target: str, where: str) -> None:
+    for key in given:
+        if key not in known:
+            raise ConfigError(
+                f"{where}: {target} has no parameter {key!r}.{suggest(key, known)}\n"
+                f"  It takes {', '.join(known) or 'none'}."
+            )
+
+
+def _refuse_missing(
+    given: Mapping[str, Any], signature: inspect.Signature, target: str, where: str
+) -> None:
+    for name, parameter in signature.parameters.items():
+        optional = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        if not optional and parameter.default is parameter.empty and name not in given:
+            raise ConfigError(f"{where}: {target} needs {name!r}. Give it a value in its file.")
+
+
+def _refuse_type(value: Any, wanted: Any, where: str) -> None:
+    if wanted not in _NAMES or isinstance(value, Mapping):
+        return
+    fits = isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
+    if not fits and not (wanted is float and isinstance(value, int)):
+        raise ConfigError(f"{where}={value!r} is not {_NAMES[wanted]}. Correct the value.")
+
+
+def imported_sources(project: Path) -> tuple[Path, ...]:
+    """Files of the project that are imported right now."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    paths = (Path(file) for file in files if file)
+    return tuple(sorted(path for path in paths if path.is_relative_to(project)))
