@@ -1,0 +1,233 @@
+"""Opening a store: its address, its lock, and what is said when it cannot be used."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tracking.conftest import Recording
+from vcmp.errors import TrackingError
+from vcmp.tracking import MlflowTracker
+from vcmp.tracking.store import set_environment
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def run(code: str, folder: Path) -> "subprocess.Popen[str]":
+    """Run Python in `folder`, in an environment that knows nothing of MLflow."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**clean, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_importing_the_package_does_not_import_mlflow(tmp_path: Path):
+    """It takes seconds; configuration errors and help must not wait for it."""
+    code = "import sys, vcmp.tracking; print({'mlflow', 'pandas', 'numpy'} & set(sys.modules))"
+
+    assert run(code, tmp_path).communicate()[0] == "set()\n"
+
+
+def test_three_processes_open_a_fresh_store_at_once(tmp_path: Path):
+    """MLflow by itself crashes two of them; and none of them says anything."""
+    code = "from vcmp.tracking import MlflowTracker; MlflowTracker().prepare()"
+
+    processes = [run(code, tmp_path) for _ in range(3)]
+
+    assert [process.communicate()[0] for process in processes] == ["", "", ""]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        (None, "sqlite:///{project}/outputs/mlflow.db"),
+        ("sqlite:///there/mlflow.db", "sqlite:///{project}/there/mlflow.db"),
+        ("sqlite:////srv/mlflow.db", "sqlite:////srv/mlflow.db"),
+        ("https://mlflow.example.org", "https://mlflow.example.org"),
+        ("postgresql://db/mlflow", "postgresql://db/mlflow"),
+    ],
+)
+def test_the_uri_is_as_given_with_absolute_paths(tmp_path: Path, uri: str | None, expected: str):
+    """The current folder, in which MLflow would look, may be any."""
+    store = MlflowTracker(uri=uri, project=tmp_path).store
+
+    assert store.uri == expected.format(project=tmp_path)
+
+
+def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """But for the URI: an agent that traces itself would else make a store of its own."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    store = MlflowTracker(project=tmp_path).store
+
+    set_environment(store)
+
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert os.environ["MLFLOW_TRACKING_URI"] == store.uri
+
+
+@pytest.fixture
+def deaf_server() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def free_address() -> str:
+    """An address at which nobody listens."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("scheme", ["http", "postgresql"])
+def test_a_server_that_is_down_is_known_at_once(tmp_path: Path, free_address: str, scheme: str):
+    """Before the first paid call; MLflow itself tries for four minutes."""
+    uri = f"{scheme}://{free_address}/mlflow"
+    started = time.monotonic()
+
+    with pytest.raises(TrackingError) as caught:
+        MlflowTracker(uri=uri, project=tmp_path).prepare()
+
+    assert time.monotonic() - started < 5
+    assert str(caught.value) == (
+        f"tracking.uri='{uri}': no server answers (Connection refused).\n"
+        "  Start it, name another store (tracking.uri=…), or record nothing (tracking=none)."
+    )
+
+
+def test_a_server_that_does_not_answer_is_known_within_five_seconds(
+    tmp_path: Path, deaf_server: str
+):
+    """A connection alone is not an answer."""
+    started = time.monotonic()
+
+    with pytest.raises(TrackingError, match=r"no server answers \(timed out\)"):
+        MlflowTracker(uri=f"http://{deaf_server}", project=tmp_path).prepare()
+
+    assert time.monotonic() - started < 5
+
+
+def test_a_password_is_not_shown(tmp_path: Path, free_address: str):
+    """Errors are copied into issues and logs."""
+    uri = f"postgresql://user:secret@{free_address}/mlflow"
+
+    with pytest.raises(TrackingError) as caught:
+        MlflowTracker(uri=uri, project=tmp_path).prepare()
+
+    assert f"postgresql://user:***@{free_address}/mlflow" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_of_a_newer_mlflow_is_refused_in_words(tmp_path: Path):
+    """A newer MLflow changes the file without asking, and an older one cannot read it."""
+    from importlib.metadata import version
+
+    file = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('ffff00000000')")
+
+    with pytest.raises(TrackingError) as caught:
+        MlflowTracker(uri="sqlite:///mlflow.db", project=tmp_path).prepare()
+
+    assert str(caught.value) == (
+        f"tracking.uri='sqlite:///{file}': written by a newer MLflow than the installed "
+        f"{version('mlflow')}, which does not know its schema 'ffff00000000'.\n"
+        "  Upgrade MLflow, or name another file (tracking.uri=sqlite:///…)."
+    )
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path):
+    """It is left as it is."""
+    file = tmp_path / "notes.txt"
+    file.write_text("not a database, " * 100)
+
+    with pytest.raises(TrackingError) as caught:
+        MlflowTracker(uri="sqlite:///notes.txt", project=tmp_path).prepare()
+
+    assert str(caught.value) == (
+        f"tracking.uri='sqlite:///{file}': file is not a database.\n"
+        "  Mend it, name another store (tracking.uri=…), or record nothing (tracking=none)."
+    )
+    assert file.read_text().startswith("not a database")
+
+
+def test_a_plain_folder_is_refused(tmp_path: Path):
+    """MLflow has given up keeping records in folders."""
+    with pytest.raises(TrackingError, match=r"^tracking.uri='\./mlruns': "):
+        MlflowTracker(uri="./mlruns", project=tmp_path).prepare()
+
+
+def test_a_deleted_experiment_is_an_error(other: MlflowTracker, mlflow: Any):
+    """MLflow keeps the name, so it cannot be made again."""
+    from dataclasses import replace
+
+    gone = replace(other, experiment="gone")
+    gone.prepare()
+    experiment_id = mlflow.get_experiment_by_name("gone").experiment_id
+    mlflow.delete_experiment(experiment_id)
+
+    with pytest.raises(TrackingError) as caught:
+        gone.prepare()
+
+    assert str(caught.value) == (
+        "tracking.experiment='gone': deleted in MLflow.\n"
+        f"  Restore it (mlflow experiments restore -x {experiment_id}), "
+        "or name another (tracking.experiment=…)."
+    )
+
+
+def test_two_threads_create_one_experiment(other: MlflowTracker, mlflow: Any):
+    """Whoever comes second uses it."""
+    from dataclasses import replace
+
+    tracker = replace(other, experiment="shared")
+    threads = [threading.Thread(target=tracker.prepare) for _ in range(4)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    (found,) = mlflow.search_experiments(filter_string="name = 'shared'")
+    assert found.artifact_location == (other.project / "outputs" / "mlartifacts").as_uri()
+
+
+def test_the_ui_serves_the_store(recording: Recording):
+    """With the store's artifacts, and with few processes."""
+    store = recording.tracker.store
+    command = recording.tracker.ui_command(5055)
+
+    assert command == [
+        *[sys.executable, "-m", "mlflow", "server"],
+        *["--backend-store-uri", store.uri],
+        *["--artifacts-destination", (recording.project / "outputs" / "mlartifacts").as_uri()],
+        *["--host", "127.0.0.1", "--port", "5055", "--workers", "1"],
+    ]
+    assert os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+def test_a_server_has_its_own_ui():
+    """There is nothing to start."""
+    tracker = MlflowTracker(uri="https://mlflow.example.org")
+
+    assert tracker.ui_command(5055) == ["https://mlflow.example.org"]

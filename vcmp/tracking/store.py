@@ -1,0 +1,283 @@
+"""Opening the store: its address, the environment MLflow reads, the lock, and errors in words."""
+
+import fcntl
+import importlib
+import logging
+import os
+import re
+import socket
+import sqlite3
+import threading
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from vcmp.errors import TrackingError
+
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_DISABLE_AGENT_HINT": "1",
+    # offline, the first look-up in the catalog of models stalls for seconds
+    "MLFLOW_MODEL_CATALOG_URI": "",
+    # with the default pool of 15, traces of many threads are lost with a mere warning
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "200",
+    # by default a server that went away is given four minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # `mlflow server` starts fifteen processes otherwise
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+PROBE_S = 3.0
+"""Seconds a server gets to answer the first question."""
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+LOGGERS = ("mlflow", "alembic", "sqlalchemy", "urllib3", "huey")
+FOREIGN = ("mlflow", "sqlalchemy", "alembic", "requests", "urllib3", "sqlite3")
+"""Packages whose exceptions tell of the store, not of a mistake in vcmp."""
+
+_QUIET = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where evaluations are recorded."""
+
+    uri: str
+    """A tracking URI as MLflow takes it; paths in it are absolute."""
+    experiment: str
+    artifacts: Path
+    """Folder for artifacts, where no server keeps them."""
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None for any other store."""
+        path = self.uri.removeprefix("sqlite:///")
+        return None if path == self.uri or path in ("", ":memory:") else Path(path)
+
+    @property
+    def served(self) -> bool:
+        """Whether a server answers at the URI, which then keeps the artifacts too."""
+        return self.uri.startswith(("http://", "https://", "databricks"))
+
+    @property
+    def shown(self) -> str:
+        """The URI without its password."""
+        return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", self.uri)
+
+    @property
+    def where(self) -> str:
+        """The store as errors name it."""
+        return f"tracking.uri={self.shown!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """An open store."""
+
+    store: Store
+    client: Any
+    """An `mlflow.MlflowClient`."""
+    experiment_id: str
+
+
+def locate(uri: str | None, experiment: str, project: Path) -> Store:
+    """The store that `uri` names; without one a SQLite file in the project's outputs."""
+    project = project.absolute()
+    outputs = project / "outputs"
+    if not uri:
+        uri = f"sqlite:///{outputs / 'mlflow.db'}"
+    elif uri.startswith("sqlite:///") and not uri.startswith(("sqlite:////", "sqlite:///:")):
+        uri = f"sqlite:///{project / uri.removeprefix('sqlite:///')}"
+    return Store(uri=uri, experiment=experiment, artifacts=outputs / "mlartifacts")
+
+
+def set_defaults() -> None:
+    """Tell MLflow, in this process and its children, to be quick; what the user has set stays.
+
+    Worth calling before anything imports MLflow: its judges look things up on the way.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def set_environment(store: Store) -> None:
+    """Tell MLflow, in this process and its children, to use the store and to be quick about it.
+
+    An agent that traces itself would otherwise leave an mlflow.db in the current folder.
+    """
+    set_defaults()
+    os.environ["MLFLOW_TRACKING_URI"] = store.uri
+
+
+@contextmanager
+def opened(store: Store) -> Iterator[Session]:
+    """Open the store, creating database and experiment on first use.
+
+    Raises:
+        TrackingError: The store does not answer, cannot be read, or fails inside the block.
+    """
+    set_environment(store)
+    probe(store)
+    with quiet(), explained(store):
+        with locked(store):
+            check_schema(store)
+            from mlflow import MlflowClient
+
+            client = MlflowClient(tracking_uri=store.uri)
+            experiment_id = _find_experiment(client, store)
+        yield Session(store=store, client=client, experiment_id=experiment_id)
+
+
+def probe(store: Store) -> None:
+    """Ask a server whether it is there, in a few seconds and without importing MLflow.
+
+    Raises:
+        TrackingError: No answer.
+    """
+    place = urlsplit(store.uri)
+    scheme = place.scheme.partition("+")[0]
+    try:
+        if scheme in ("http", "https"):
+            urllib.request.urlopen(f"{store.uri.rstrip('/')}/health", timeout=PROBE_S).close()
+        elif scheme in PORTS and place.hostname:
+            address = (place.hostname, place.port or PORTS[scheme])
+            socket.create_connection(address, timeout=PROBE_S).close()
+    except urllib.error.HTTPError as answer:
+        answer.close()  # any answer, "not found" and "log in" too, comes from a server that lives
+    except (OSError, ValueError) as error:
+        raise TrackingError(
+            f"{store.where}: no server answers ({_reason(error)}).\n"
+            "  Start it, name another store (tracking.uri=…), or record nothing (tracking=none)."
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error, short enough for a message."""
+    error = getattr(error, "reason", error)
+    text = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return text.strip().splitlines()[0][:300].rstrip(".")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep MLflow and what it stands on from writing to the screen.
+
+    One thread at a time: levels and warnings are the process's, and each puts back what it found.
+    """
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("mlflow")  # which sets the levels of its loggers
+        levels = {name: logging.getLogger(name).level for name in LOGGERS}
+        try:
+            for name in LOGGERS:
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def explained(store: Store) -> Iterator[None]:
+    """Turn errors of MLflow, its database and its server into a `TrackingError`."""
+    try:
+        yield
+    except Exception as error:
+        foreign = type(error).__module__.partition(".")[0] in FOREIGN
+        if not foreign and not isinstance(error, OSError):
+            raise
+        raise TrackingError(
+            f"{store.where}: {_reason(error)}.\n"
+            "  Mend it, name another store (tracking.uri=…), or record nothing (tracking=none)."
+        ) from error
+
+
+@contextmanager
+def locked(store: Store) -> Iterator[None]:
+    """Hold the lock beside a SQLite file; other stores look after themselves.
+
+    Processes that create the tables of one fresh file at the same time crash each other, and two
+    that look for a model before they create it end up with two.
+    """
+    if store.file is None:
+        yield
+        return
+    store.file.parent.mkdir(parents=True, exist_ok=True)
+    with store.file.with_name(f"{store.file.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def check_schema(store: Store) -> None:
+    """Refuse a SQLite file whose tables the installed MLflow does not know.
+
+    Raises:
+        TrackingError: A newer MLflow has written the file, or it is no database.
+    """
+    revision = _schema_revision(store)
+    spec = find_spec("mlflow")
+    if not revision or spec is None or spec.origin is None:
+        return
+    migrations = Path(spec.origin).parent / "store" / "db_migrations" / "versions"
+    if migrations.is_dir() and not any(migrations.glob(f"{revision}_*.py")):
+        raise TrackingError(
+            f"{store.where}: written by a newer MLflow than the installed {version('mlflow')}, "
+            f"which does not know its schema {revision!r}.\n"
+            "  Upgrade MLflow, or name another file (tracking.uri=sqlite:///…)."
+        )
+
+
+def _schema_revision(store: Store) -> str:
+    """The revision of the file's tables; "" when there are none."""
+    if store.file is None or not store.file.exists():
+        return ""
+    with closing(sqlite3.connect(store.file)) as database:
+        try:
+            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.OperationalError:
+            return ""
+    return str(row[0]) if row else ""
+
+
+def _find_experiment(client: Any, store: Store) -> str:
+    """The id of the store's experiment, which is created when it is missing."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(store.experiment)
+    if found is None:
+        location = None if store.served else store.artifacts.as_uri()
+        # makes the UI open on versions and traces, not on training runs
+        tags = {"mlflow.experimentKind": "genai_development"}
+        try:
+            return str(client.create_experiment(store.experiment, location, tags))
+        except MlflowException:
+            found = client.get_experiment_by_name(store.experiment)  # another process was faster
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"tracking.experiment={store.experiment!r}: deleted in MLflow.\n"
+            f"  Restore it (mlflow experiments restore -x {found.experiment_id}), "
+            "or name another (tracking.experiment=…)."
+        )
+    return str(found.experiment_id)
+
+
+def pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
+    """All results of a search that answers in pages."""
+    token = None
+    while True:
+        page = search(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
