@@ -96,7 +96,7 @@ def test_a_huge_loss_of_thirty_cases_fails():
     assert (finding.outcome, finding.alert, finding.n) == ("fail", True, 30)
     assert finding.rule == "polite >= baseline - 0.05"
     assert finding.observed == (
-        "-0.50 (from 1.00 to 0.50) over 30 cases, 95 % CI -0.67 to -0.33; "
+        "-0.500 (from 1.00 to 0.50) over 30 cases, 95 % CI -0.67 to -0.33; "
         "95 % sure of at most -0.356"
     )
     assert finding.advice == "15 cases got worse and 0 better: read the worst first."
@@ -377,7 +377,7 @@ def test_an_alarm_names_the_score_that_was_lost():
     finding = find(*losing(8), NoRegression())
 
     assert (finding.metric, finding.rule) == ("polite", "no certain loss of any score")
-    assert finding.observed.startswith("polite -0.08 (from 1.00 to 0.92) over 100 cases")
+    assert finding.observed.startswith("polite -0.080 (from 1.00 to 0.92) over 100 cases")
     assert finding.alert
 
 
@@ -388,7 +388,7 @@ def test_a_failed_rule_outweighs_an_undecided_one():
 
     assert [finding.outcome for finding in verdict.findings] == ["inconclusive", "fail"]
     assert verdict.outcome == "fail"
-    assert verdict.reason.startswith("polite >= baseline - 0.05 does not hold: -0.50 (from")
+    assert verdict.reason.startswith("polite >= baseline - 0.05 does not hold: -0.500 (from")
 
 
 def test_the_reason_is_a_primary_metrics_where_one_decided():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 
 from vcmp.errors import ComparisonError
-from vcmp.metrics import MEASUREMENTS, measure
+from vcmp.metrics import CHARGED, MEASUREMENTS, measure
 from vcmp.statistics import paired_difference
 from vcmp.types import (
     Comparison,
@@ -19,8 +19,6 @@ from vcmp.types import (
 )
 
 CONFIDENCE = 0.95
-CHARGED = ("latency_s", "cost_usd")
-"""Measurements that mean nothing when no language model was called."""
 
 
 def compare(baseline: Evaluation, candidate: Evaluation) -> Comparison:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from vcmp.errors import suggest
 from vcmp.gates.policy import Policy
-from vcmp.metrics import MEASUREMENTS, mean_by_case, summarize
+from vcmp.metrics import CHARGED, MEASUREMENTS, mean_by_case, summarize
 from vcmp.statistics import (
     Evidence,
     geometric_mean_ratio,
@@ -18,7 +18,6 @@ from vcmp.statistics import (
 from vcmp.types import Comparison, Evaluation, Outcome, Paired
 
 Stat = Literal["p50", "p95", "gmr", "total"]
-CHARGED = ("latency_s", "cost_usd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,8 +131,8 @@ def number(value: float, places: int = 2) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference; one that is too small to show has no sign."""
-    text = number(value)
+    """A difference, one place more than a score; one that is too small to show has no sign."""
+    text = exactly(value)
     return f"+{text}" if value > 0 and text.strip("0.") else text
 
 

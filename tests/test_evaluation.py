@@ -1,0 +1,224 @@
+"""The loop: order, failures as rows, deadlines, and what an interrupt keeps."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vcmp.calls import Call, record
+from vcmp.evaluation import Interrupt, as_json, evaluate, schedule, total_usage
+from vcmp.types import (
+    Answerer,
+    Case,
+    Dataset,
+    Limits,
+    Plan,
+    Result,
+    Score,
+    ScorerCard,
+    Variant,
+    Version,
+)
+
+
+def plan(
+    agent: Callable[..., Any],
+    *,
+    n_cases: int = 4,
+    repeats: int = 1,
+    name: str = "basic",
+    scorer: Callable[..., Any] = lambda _case, _output: Score(value=1.0),
+    seed: int = 0,
+) -> Plan:
+    cases = tuple(Case(id=f"c{n}", inputs={"question": str(n)}) for n in range(n_cases))
+    return Plan(
+        version=Version(name=name, app="app", variant=Variant(name=name)),
+        agent=agent,
+        dataset=Dataset(name="cases", cases=cases),
+        scorers={"good": scorer},
+        cards={"good": ScorerCard(digest="1")},
+        answerer=Answerer(name="test"),
+        repeats=repeats,
+        seed=seed,
+    )
+
+
+async def echo(question: str) -> str:
+    return question
+
+
+def test_sync_and_async_agents_answer_every_case_and_repeat():
+    def plain(question: str) -> str:
+        return question
+
+    for agent in (echo, plain):
+        (evaluation,) = evaluate([plan(agent, repeats=2)])
+
+        assert [(r.case_id, r.repeat, r.output) for r in evaluation.results] == [
+            (f"c{case}", repeat, str(case)) for case in range(4) for repeat in range(2)
+        ]
+        assert evaluation.complete
+
+
+def test_versions_advance_together():
+    """A provider that drifts during the run hits every version alike."""
+    order: list[int] = []
+
+    evaluate(
+        [plan(echo, name="a"), plan(echo, name="b")],
+        limits=Limits(concurrency=1),
+        on_result=lambda number, _result: order.append(number),
+    )
+
+    assert order == [0, 1] * 4
+
+
+@given(st.integers(1, 6), st.integers(1, 3), st.integers(0, 99))
+def test_every_job_is_scheduled_once_in_an_order_the_seed_fixes(n: int, repeats: int, seed: int):
+    plans = [plan(echo, n_cases=n, repeats=repeats, seed=seed, name=name) for name in "ab"]
+
+    jobs = [(number, case.id, repeat) for number, case, repeat in schedule(plans)]
+
+    assert len(jobs) == len(set(jobs)) == 2 * n * repeats
+    assert jobs == [(number, case.id, repeat) for number, case, repeat in schedule(plans)]
+    assert [job[1:] for job in jobs if job[0] == 0] == [job[1:] for job in jobs if job[0] == 1]
+
+
+def test_a_failing_agent_is_a_row_with_the_worst_score():
+    async def fails(question: str) -> str:
+        if question == "2":
+            raise RuntimeError("no\nanswer")
+        return question
+
+    (evaluation,) = evaluate([plan(fails)])
+
+    failed = evaluation.results[2]
+    assert (failed.error, failed.output, failed.value("good")) == (
+        "RuntimeError: no answer", None, 0.0,
+    )  # fmt: skip
+    assert [r.value("good") for r in evaluation.results] == [1.0, 1.0, 0.0, 1.0]
+
+
+def test_an_agent_that_returns_none_or_leaves_the_process_has_failed():
+    async def empty(question: str) -> None:
+        return None
+
+    def leaves(question: str) -> str:
+        raise SystemExit(3)
+
+    async def leaves_async(question: str) -> str:
+        raise SystemExit(3)
+
+    errors = [
+        evaluate([plan(agent, n_cases=1)])[0].results[0].error
+        for agent in (empty, leaves, leaves_async)
+    ]
+
+    assert errors == [
+        "ValueError: the agent returned None",
+        "RuntimeError: SystemExit: 3",
+        "RuntimeError: SystemExit: 3",
+    ]
+
+
+def test_a_deadline_holds_for_agents_that_block():
+    def blocks(question: str) -> str:
+        time.sleep(30 if question == "1" else 0)
+        return question
+
+    began = time.monotonic()
+    (evaluation,) = evaluate([plan(blocks)], limits=Limits(case_deadline_s=0.3))
+
+    assert evaluation.results[1].error == "TimeoutError: no answer within 0.3 s"
+    assert time.monotonic() - began < 10
+
+
+def test_the_agents_own_timeout_is_told_apart_from_the_deadline():
+    async def slow(question: str) -> str:
+        raise TimeoutError("the search index did not answer")
+
+    (evaluation,) = evaluate([plan(slow, n_cases=1)])
+
+    assert evaluation.results[0].error == "TimeoutError: the search index did not answer"
+
+
+def test_a_scorer_that_raises_leaves_the_case_unscored():
+    def raises(case: Case, output: Any) -> Score:
+        if case.id == "c1":
+            raise KeyError("facts")
+        return Score(value=0.5)
+
+    (evaluation,) = evaluate([plan(echo, scorer=raises)])
+
+    assert [r.value("good") for r in evaluation.results] == [0.5, None, 0.5, 0.5]
+    assert evaluation.results[1].scores["good"].error == "KeyError: 'facts'"
+
+
+def test_async_scorers_run_too():
+    async def judge(case: Case, output: Any) -> Score:
+        await asyncio.sleep(0)
+        return Score(value=0.25)
+
+    (evaluation,) = evaluate([plan(echo, scorer=judge)])
+
+    assert {r.value("good") for r in evaluation.results} == {0.25}
+
+
+def test_calls_belong_to_the_case_that_made_them():
+    async def asks(question: str) -> str:
+        await asyncio.sleep(0.01 * (4 - int(question)))
+        record(Call(api="chat", model=question, input_tokens=1, output_tokens=int(question)))
+        return question
+
+    def asks_in_thread(question: str) -> str:
+        record(Call(api="chat", model=question, input_tokens=1, output_tokens=int(question)))
+        return question
+
+    for evaluation in evaluate([plan(asks, name="a"), plan(asks_in_thread, name="b")]):
+        for n, result in enumerate(evaluation.results):
+            assert [call.model for call in result.calls] == [str(n)]
+            assert (result.usage.input_tokens, result.usage.output_tokens) == (1, n)
+
+
+def test_usage_is_unknown_as_soon_as_one_call_is():
+    known, unknown = Call(api="x", input_tokens=2, cost_usd=0.1), Call(api="x")
+
+    assert total_usage([known, known]).input_tokens == 4
+    assert total_usage([known, unknown]).input_tokens is None
+    assert total_usage([]).cost_usd is None
+
+
+def test_waiting_for_a_retry_is_not_latency():
+    async def retried(question: str) -> str:
+        await asyncio.sleep(0.2)
+        record(Call(api="chat", waited_s=0.2, attempts=2))
+        return question
+
+    (evaluation,) = evaluate([plan(retried, n_cases=1)])
+
+    assert evaluation.results[0].latency_s < 0.15
+
+
+def test_an_interrupt_starts_no_new_case_and_keeps_what_is_done():
+    interrupt, seen = Interrupt(), 0
+
+    def stop(_plan: int, _result: Result) -> None:
+        nonlocal seen
+        seen += 1
+        interrupt.signal = 2 if seen == 3 else 0
+
+    (evaluation,) = evaluate(
+        [plan(echo, n_cases=50)], limits=Limits(concurrency=1), on_result=stop, interrupt=interrupt
+    )
+
+    assert len(evaluation.results) == 3
+    assert not evaluation.complete
+
+
+def test_outputs_become_json_values():
+    assert as_json({"a": (1, float("nan"), {2})}) == {"a": [1, "nan", [2]]}
+    assert as_json(Score(value=1.0)) == {"value": 1.0, "rationale": "", "error": ""}
+    assert as_json(object).startswith("<class")

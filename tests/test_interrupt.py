@@ -1,0 +1,49 @@
+"""Ctrl-C and SIGTERM: nothing more is sent, what is done is kept, the exit code says so."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_saves_and_ends_within_five_seconds(
+    project: Path, number: signal.Signals, code: int
+):
+    slow = (
+        "import time\n\n\ndef answer(question):\n"
+        "    with open('started.txt', 'a') as file:\n        file.write('x')\n"
+        "    time.sleep(0.5 if 'track' in question else 60)\n    return 'ok'\n"
+    )
+    (project / "agents/slow.py").write_text(slow, encoding="utf-8")
+    text = "_target_: agents.slow.answer\n_partial_: true\n"
+    (project / "conf/agent/slow.yaml").write_text(text, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vcmp", "agent=slow", "concurrency=4", "tracking=none"],
+        cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    started = project / "started.txt"
+    while not (started.exists() and len(started.read_text("utf-8")) >= 4):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+    process.send_signal(number)
+    asked, began = len(started.read_text("utf-8")), time.monotonic()
+    out, err = process.communicate(timeout=30)
+
+    assert time.monotonic() - began < 5
+    assert (process.returncode, err) == (code, "")
+    assert len(started.read_text("utf-8")) <= asked + 1  # one may have begun with the signal
+    (folder,) = (path for path in (project / "outputs").glob("2*"))
+    saved = json.loads((folder / "0/evaluation.json").read_text("utf-8"))
+    n_rows = len((folder / "0/results.jsonl").read_text("utf-8").splitlines())
+    assert saved["repeats"] == 1
+    assert out.splitlines()[-1].startswith(f"interrupted: {n_rows} of ")

@@ -1,0 +1,225 @@
+"""The main job, as a newcomer runs it: two versions, no key, one report."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Run, git, make_project, run_vcmp
+
+
+@pytest.fixture(scope="module")
+def sweep(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+    """A project in which the README's command ran once."""
+    project = make_project(tmp_path_factory.mktemp("sweep"))
+    return project, run_vcmp(project, "agent=empathetic,basic", "--multirun")
+
+
+def folders(project: Path) -> list[Path]:
+    return sorted(path for path in (project / "outputs").glob("2*") if path.is_dir())
+
+
+def verdict(folder: Path) -> dict:
+    return json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+
+
+def test_exit_code_is_the_verdicts(sweep):
+    project, done = sweep
+    codes = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
+
+    assert done.returncode == codes[verdict(folders(project)[0])["verdict"]], done.stderr
+    assert done.stderr == ""
+
+
+def test_screen_says_first_who_answered(sweep):
+    _, done = sweep
+
+    assert done.stdout.splitlines()[0] == (
+        "answered by: scripted demo, no language model was called"
+    )
+
+
+def test_screen_ends_with_the_report_and_the_versions(sweep):
+    project, done = sweep
+    sha = git(project, "rev-parse", "HEAD")[:8]
+
+    report, names = done.stdout.splitlines()[-2:]
+
+    assert (project / report.split()[1]).is_file()
+    assert names == (
+        f"versions  customer_support_agent-basic-git-{sha},"
+        f" customer_support_agent-empathetic-git-{sha}"
+    )
+
+
+def test_report_shows_what_a_reviewer_needs(sweep):
+    project, _ = sweep
+    report = (folders(project)[0] / "report.md").read_text(encoding="utf-8")
+
+    assert "no language model was called" in report
+    assert "mentions_facts" in report
+    assert "+You are a caring and empathetic customer support agent." in report  # the prompt's diff
+    assert re.search(r"^\+.*temperature.*0\.7", report, re.MULTILINE)  # the config's diff
+    assert "python -m vcmp agent=empathetic,basic --multirun" in report
+    assert len(report) < 60_000
+
+
+def test_every_promised_file_is_there(sweep):
+    project, _ = sweep
+    folder = folders(project)[0]
+    n_cases = len((project / "conf/dataset/support.jsonl").read_text("utf-8").splitlines())
+
+    assert (folder / "junit.xml").read_text("utf-8").startswith("<?xml")
+    for number in ("0", "1"):
+        rows = (folder / number / "results.jsonl").read_text("utf-8").splitlines()
+        assert len(rows) == n_cases >= 120
+        metrics = json.loads((folder / number / "evaluation.json").read_text("utf-8"))["metrics"]
+        assert {"mentions_facts/mean", "error_rate", "output_tokens/mean"} <= metrics.keys()
+
+
+def test_a_run_leaves_the_tree_clean(sweep):
+    project, _ = sweep
+
+    assert git(project, "status", "--porcelain") == ""
+    assert not list(project.glob("mlruns")) + list(project.glob("*.db"))
+
+
+def test_second_run_gives_the_same_numbers_and_is_not_dirty(sweep):
+    project, done = sweep
+    again = run_vcmp(project, "agent=empathetic,basic", "--multirun")
+    first, second = folders(project)
+
+    assert again.returncode == done.returncode
+    assert "dirty" not in again.stdout
+    assert verdict(first) == verdict(second)
+
+
+def test_concluding_again_is_free_and_gives_the_same_bytes(sweep):
+    project, done = sweep
+    folder = folders(project)[0]
+    before = (folder / "report.md").read_bytes()
+
+    again = run_vcmp(project, "conclude", str(folder))
+
+    assert again.returncode == done.returncode, again.stderr
+    assert (folder / "report.md").read_bytes() == before
+
+
+def test_another_gate_can_be_asked_later(sweep, tmp_path: Path):
+    project, _ = sweep
+    folder = shutil.copytree(folders(project)[0], tmp_path / "copy")
+
+    done = run_vcmp(project, "conclude", str(folder), "gate=thresholds")
+
+    assert done.returncode == 4, done.stdout + done.stderr  # nothing was judged in this sweep
+    assert "relevance_to_query" in done.stdout
+
+
+def test_recorded_versions_are_listed_and_ranked(sweep):
+    project, _ = sweep
+
+    listed = run_vcmp(project, "versions", "--by", "empathy")
+
+    lines = [line for line in listed.stdout.splitlines() if "customer_support_agent" in line]
+    assert listed.returncode == 0, listed.stderr
+    assert "empathetic" in lines[0]
+    assert "basic" in lines[-1]
+
+
+def test_traces_of_a_version_are_analysed(sweep):
+    project, _ = sweep
+    sha = git(project, "rev-parse", "HEAD")[:8]
+
+    shown = run_vcmp(project, "versions", "show", f"customer_support_agent-basic-git-{sha}")
+
+    assert shown.returncode == 0, shown.stderr
+    for word in ("traces", "error rate", "output tokens", "response length", "mentions_facts"):
+        assert word in shown.stdout
+
+
+def test_ui_command_names_the_store(sweep):
+    project, _ = sweep
+
+    shown = run_vcmp(project, "ui", "--print")
+
+    assert shown.returncode == 0, shown.stderr
+    assert f"sqlite:///{project}/outputs/mlflow.db" in shown.stdout
+
+
+def test_four_variants_of_a_sweep_over_temperature(project: Path, vcmp: Run):
+    done = vcmp(
+        "agent=empathetic,basic", "agent.temperature=0.0,0.7", "repeats=3", "dataset.limit=12",
+        "--multirun",
+    )  # fmt: skip
+    (folder,) = folders(project)
+
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert {c["variant"] for c in verdict(folder)["candidates"]} == {
+        "basic-temperature_0_7", "empathetic-temperature_0_0", "empathetic-temperature_0_7",
+    }  # fmt: skip
+    for number in range(4):
+        assert len((folder / str(number) / "results.jsonl").read_text("utf-8").splitlines()) == 36
+
+
+def test_single_run_is_compared_with_the_recorded_baseline(project: Path, vcmp: Run):
+    first = vcmp("agent=basic", "dataset.limit=20")
+    second = vcmp("agent=empathetic", "dataset.limit=20")
+
+    assert first.returncode == 0, first.stderr
+    assert "has not been recorded yet" in first.stdout
+    assert verdict(folders(project)[1])["candidates"][0]["variant"] == "empathetic"
+    assert second.returncode in (0, 1, 3), second.stderr
+
+
+def test_single_run_against_a_baseline_with_other_cases_is_refused(project: Path, vcmp: Run):
+    vcmp("agent=basic", "dataset.limit=20")
+
+    done = vcmp("agent=empathetic", "dataset.limit=21")
+
+    assert done.returncode == 4
+    assert done.stderr.startswith("vcmp: not comparable: ")
+    assert len(folders(project)) == 1
+
+
+@pytest.mark.parametrize("agent", ["plain", "orders", "responses", "concise", "traced"])
+def test_every_kind_of_agent_works(project: Path, vcmp: Run, agent: str):
+    done = vcmp(f"agent={agent},basic", "dataset.limit=8", "tracking=none", "-m")
+    (folder,) = folders(project)
+
+    assert done.returncode in (0, 1, 3), done.stdout + done.stderr
+    for path in folder.glob("*/results.jsonl"):
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        assert not [row["error"] for row in rows if row["error"]]
+        assert all(row["usage"]["output_tokens"] for row in rows)
+
+
+def test_judged_scorers_and_the_guides_policy_work_without_a_key(project: Path, vcmp: Run):
+    done = vcmp("agent=empathetic,basic", "scorers=judged", "gate=thresholds", "dataset.limit=30",
+                "-m")  # fmt: skip
+    (folder,) = folders(project)
+
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert "scripted judge" in (folder / "report.md").read_text("utf-8")
+    rules = [f["metric"] for f in verdict(folder)["candidates"][0]["findings"]]
+    assert rules == ["relevance_to_query", "support_guidelines", "support_guidelines"]
+
+
+def test_nothing_slow_is_imported_to_show_or_refuse(project: Path):
+    check = (
+        "import sys; sys.path.insert(0, {root!r}); from vcmp.cli import main; main({arguments!r});"
+        "slow = {{'mlflow', 'openai', 'scipy', 'pandas', 'numpy'}} & sys.modules.keys();"
+        "sys.exit(f'imported {{slow}}' if slow else 0)"
+    )
+    for arguments in (["--help"], ["--cfg", "job"], ["repets=3"]):
+        code = check.format(root=str(ROOT), arguments=arguments)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=project, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr

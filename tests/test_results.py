@@ -1,0 +1,126 @@
+"""Result files: what is written is read back, and damage is said."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vcmp import results
+from vcmp.calls import Call
+from vcmp.errors import ResultsError
+from vcmp.results import SweepRecord
+from vcmp.types import (
+    Answerer,
+    Case,
+    Dataset,
+    Evaluation,
+    Result,
+    Revision,
+    Score,
+    ScorerCard,
+    Usage,
+    Variant,
+    Version,
+)
+
+texts = st.text(st.characters(exclude_categories=[]), max_size=20)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1) | texts,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def evaluation(output: Any = "Hi", error: str = "", score: float | None = 1.0) -> Evaluation:
+    case = Case(id="c1", inputs={"q": output}, expectations={"facts": ["a"]}, tags=("t",))
+    call = Call(api="chat.completions", request={"messages": [output]}, response=output)
+    result = Result(
+        case_id="c1",
+        output=output,
+        error=error,
+        usage=Usage(input_tokens=3),
+        scores={"polite": Score(value=score, rationale=error)},
+        calls=(call,),
+        trace=({"name": "root", "inputs": output},),
+    )
+    return Evaluation(
+        version=Version(
+            name="app-basic-git-12345678",
+            app="app",
+            variant=Variant(name="basic", params={"prompt": output}),
+            revision=Revision(commit="1" * 40, branch="main"),
+        ),
+        dataset=Dataset(name="cases", cases=(case,)),
+        scorers={"polite": ScorerCard(digest="ab")},
+        answerer=Answerer(name="scripted", scripted=True),
+        results=(result,),
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(json_values, texts, st.none() | st.floats(0, 1))
+def test_what_is_saved_is_loaded(tmp_path: Path, output: Any, error: str, score: float | None):
+    """Also lone surrogates, NUL and line separators, which a model may well write."""
+    saved = evaluation(output, error, score)
+
+    results.save(saved, tmp_path)
+
+    assert results.load(tmp_path) == saved
+
+
+def test_appended_rows_are_there_before_the_evaluation_ends(tmp_path: Path):
+    saved = evaluation()
+
+    results.append(saved.results[0], tmp_path)
+    results.append(saved.results[0], tmp_path)
+
+    assert len((tmp_path / "results.jsonl").read_text("utf-8").splitlines()) == 2
+
+
+def test_a_sweep_is_loaded_in_the_order_of_its_jobs_without_its_baseline(tmp_path: Path):
+    for name in ("10", "2", "baseline"):
+        results.save(evaluation(output=name), tmp_path / name)
+
+    assert [e.results[0].output for e in results.load_sweep(tmp_path)] == ["2", "10"]
+    baseline = results.load_baseline(tmp_path)
+    assert baseline
+    assert baseline.results[0].output == "baseline"
+
+
+def test_the_record_of_a_sweep_is_loaded(tmp_path: Path):
+    record = SweepRecord(baseline="basic", gate="release", policy={"rules": []}, notes=("a", "b"))
+
+    results.save_record(record, tmp_path)
+
+    assert results.load_record(tmp_path) == record
+
+
+def test_missing_and_damaged_files_are_said(tmp_path: Path):
+    with pytest.raises(ResultsError) as missing:
+        results.load_sweep(tmp_path)
+    assert str(missing.value) == (
+        f"{tmp_path}: no <n>/evaluation.json in it. Give the folder of a sweep: outputs/<sweep>"
+    )
+
+    folder = tmp_path / "0"
+    results.save(evaluation(), folder)
+    rows = folder / "results.jsonl"
+    rows.write_text(rows.read_text("utf-8")[:-20], "utf-8")
+    with pytest.raises(ResultsError, match=r"results\.jsonl: cannot be read \(.*\)\. Evaluate ag"):
+        results.load(folder)
+
+
+def test_another_layout_is_refused(tmp_path: Path):
+    results.save(evaluation(), tmp_path)
+    path = tmp_path / "evaluation.json"
+    path.write_text(path.read_text("utf-8").replace('"schema": 1', '"schema": 99'), "utf-8")
+
+    with pytest.raises(ResultsError) as refused:
+        results.load(tmp_path)
+
+    assert str(refused.value) == (
+        f"{path}: written with layout 99, this vcmp reads 1."
+        " Evaluate again, or use the vcmp that wrote it."
+    )

@@ -1,0 +1,229 @@
+"""Stories with a server that is not vcmp's, and with agents and scorers that break."""
+
+import json
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import Run
+from tests.openai_server import OpenAIServer
+
+QUESTIONS = [f"Where is order {n}?" for n in range(40)]
+
+
+def write_cases(project: Path, n_cases: int = 40) -> str:
+    """A dataset of `n_cases` questions, as an override that chooses it."""
+    lines = [
+        json.dumps({"id": f"q{n}", "inputs": {"question": question},
+                    "expectations": {"expected_facts": ["order"]}})
+        for n, question in enumerate(QUESTIONS[:n_cases])
+    ]  # fmt: skip
+    (project / "cases.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return "dataset.path=cases.jsonl"
+
+
+def write(project: Path, path: str, text: str) -> None:
+    (project / path).write_text(text, encoding="utf-8")
+
+
+def sweep_folder(project: Path) -> Path:
+    (folder,) = (path for path in (project / "outputs").glob("2*") if path.is_dir())
+    return folder
+
+
+def verdict(project: Path) -> dict[str, Any]:
+    return json.loads((sweep_folder(project) / "verdict.json").read_text(encoding="utf-8"))
+
+
+def rows(project: Path, job: int) -> list[dict[str, Any]]:
+    text = (sweep_folder(project) / str(job) / "results.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def system_prompt(body: dict[str, Any]) -> str:
+    return next(m["content"] for m in body["messages"] if m["role"] == "system")
+
+
+def answer(messages: list[dict[str, Any]], body: dict[str, Any]) -> str:
+    """Warm where the prompt asks for it; the facts are right either way."""
+    warm = "I understand how frustrating this must be. " if "caring" in str(messages) else ""
+    return f"{warm}Your order is on its way."
+
+
+def judge(body: dict[str, Any]) -> dict[str, Any]:
+    """Wants warmth, and sees it only inside the fence round the answer."""
+    prompt = body["messages"][-1]["content"]
+    fenced = re.search(r"<<<(answer-[0-9a-f]{16})\n(.*)\n\1>>>", prompt, re.DOTALL)
+    assert fenced, prompt
+    warm = "frustrating" in fenced[2]
+    feelings = "# Rule" in prompt and "feelings" in prompt.split("# Rule")[1].split("\n# ")[0]
+    return {"rationale": "looked", "result": "yes" if warm or not feelings else "no"}
+
+
+def test_unchanged_agents_on_a_foreign_server_with_judges(project: Path, vcmp: Run):
+    """The requests the server saw are the cases, repeats and judgements, and not one more."""
+    with OpenAIServer(answer, judge=judge) as server:
+        done = vcmp(
+            "agent=empathetic,basic", "provider=compatible", f"provider.base_url={server.base_url}",
+            write_cases(project, 20), "scorers=judged", "gate=thresholds", "repeats=2", "-m",
+        )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert verdict(project)["ship"] == "empathetic"
+    assert len(server.answered) == 20 * 2 * 2
+    scorers = yaml.safe_load((project / "conf/scorers/judged.yaml").read_text(encoding="utf-8"))
+    n_rules = len(scorers["support_guidelines"]["guidelines"])
+    per_answer = 1 + n_rules + 1  # relevance, the rules, one expected fact
+    assert len(server.judged) == 20 * 2 * 2 * per_answer
+    report = (sweep_folder(project) / "report.md").read_text(encoding="utf-8")
+    assert "scripted" not in report
+    assert "support_guidelines" in report
+
+
+def test_latency_tokens_and_cost_are_measured_without_asking(project: Path, vcmp: Run):
+    with OpenAIServer(answer, delay_s=0.05) as server:
+        vcmp("agent=basic", "provider=compatible", f"provider.base_url={server.base_url}",
+             write_cases(project, 5), "tracking=none")  # fmt: skip
+
+    path = sweep_folder(project) / "0/evaluation.json"
+    metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"]
+    assert 0.05 <= metrics["latency_s/p50"] <= metrics["latency_s/p95"] < 5
+    assert metrics["input_tokens/mean"] > 0
+    assert metrics["output_tokens/mean"] > 0
+    assert metrics["cost_usd/total"] > 0  # the server says that gpt-4o-mini answered
+
+
+def test_rate_limits_are_waited_out_and_counted_once(project: Path, vcmp: Run):
+    def faults(index: int, body: dict[str, Any]) -> Any:
+        if index % 4 == 0:
+            return ("status", 429, {"Retry-After": "0.1"}, {"error": {"message": "slow down"}})
+        return None
+
+    with OpenAIServer(answer, faults=faults) as server:
+        done = vcmp("agent=basic", "provider=compatible", f"provider.base_url={server.base_url}",
+                    write_cases(project, 12), "tracking=none")  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert not [row["error"] for row in rows(project, 0) if row["error"]]
+    attempts = [call["attempts"] for row in rows(project, 0) for call in row["calls"]]
+    assert len(attempts) == 12
+    assert max(attempts) > 1
+    assert sum(attempts) == len(server.requests)
+
+
+def test_a_dead_provider_is_rows_and_an_invalid_verdict_not_a_crash(project: Path, vcmp: Run):
+    def faults(index: int, body: dict[str, Any]) -> Any:
+        return ("status", 401, {}, {"error": {"message": "bad key"}})
+
+    with OpenAIServer(answer, faults=faults) as server:
+        done = vcmp("agent=basic,empathetic", "provider=compatible", write_cases(project, 6),
+                    f"provider.base_url={server.base_url}", "tracking=none", "-m")  # fmt: skip
+
+    assert done.returncode in (1, 4), done.stdout + done.stderr
+    assert len(server.requests) == 12  # a wrong key is not tried twice
+    assert all("bad key" in row["error"] for row in rows(project, 0))
+
+
+def open_store(project: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow's own imports
+        from mlflow import MlflowClient
+
+        return MlflowClient(f"sqlite:///{project}/outputs/mlflow.db")
+
+
+FLAKY = """
+import hashlib
+
+def answer(question, *, rate=0.0):
+    if int(hashlib.sha256(question.encode()).hexdigest(), 16) % 100 < 100 * rate:
+        raise ConnectionError("the search index is down")
+    return "Your order is on its way."
+"""
+
+
+def test_an_agent_that_crashes_never_looks_better(project: Path, vcmp: Run):
+    """mlflow.genai.evaluate scored such an agent higher than one that answers everything."""
+    write(project, "agents/flaky.py", FLAKY)
+    node = "_target_: agents.flaky.answer\n_partial_: true\n"
+    write(project, "conf/agent/steady.yaml", node)
+    write(project, "conf/agent/flaky.yaml", f"{node}rate: 0.3\n")
+
+    done = vcmp("agent=flaky,steady", "baseline=steady", write_cases(project), "tracking=none",
+                "-m")  # fmt: skip
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    (candidate,) = verdict(project)["candidates"]
+    failed = [row for row in rows(project, 0) if row["error"]]
+    assert candidate["metrics"]["error_rate"] == len(failed) / 40 > 0.1
+    assert candidate["metrics"]["mentions_facts/mean"] == 1 - len(failed) / 40
+    assert "the search index is down" in (sweep_folder(project) / "report.md").read_text("utf-8")
+
+
+HALF = """
+def half(case, output):
+    if case.id[-1] in "02468":
+        raise ValueError("even")
+    return 1.0
+"""
+
+
+def test_a_scorer_that_raises_is_unscored_and_its_metric_cannot_pass(project: Path, vcmp: Run):
+    write(project, "agents/scoring.py", HALF)
+    write(
+        project, "conf/scorers/half.yaml", "half: {_target_: agents.scoring.half, _partial_: true}"
+    )
+    write(project, "conf/gate/half.yaml",
+          "rules: [{_target_: vcmp.gates.Threshold, metric: half, min: 0.5}]")  # fmt: skip
+
+    done = vcmp("agent=basic,empathetic", "scorers=half", "gate=half", "tracking=none",
+                write_cases(project), "-m")  # fmt: skip
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    report = (sweep_folder(project) / "report.md").read_text(encoding="utf-8")
+    assert "20 / 40" in report
+    assert {row["scores"]["half"]["value"] for row in rows(project, 0)} == {None, 1.0}
+
+
+def test_a_metric_that_nobody_scored_cannot_pass_a_gate(project: Path, vcmp: Run):
+    write(project, "conf/gate/typo.yaml",
+          "rules: [{_target_: vcmp.gates.Threshold, metric: empaty, min: 0}]")  # fmt: skip
+
+    done = vcmp("agent=basic,empathetic", "gate=typo", "tracking=none", write_cases(project), "-m")
+
+    assert done.returncode in (3, 4), done.stdout + done.stderr
+    assert "empathy" in done.stdout
+
+
+def test_mlflow_scorers_work_as_they_are(project: Path, vcmp: Run):
+    with OpenAIServer(answer, judge=lambda body: {"rationale": "fine", "result": "yes"}) as server:
+        done = vcmp("agent=basic", "scorers=mlflow", "provider=compatible", write_cases(project, 3),
+                    f"provider.base_url={server.base_url}")  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(server.answered) == 3
+    assert len(server.judged) >= 6
+    values = {s["value"] for row in rows(project, 0) for s in row["scores"].values()}
+    assert values == {1.0}
+
+
+def test_an_agents_own_traces_become_the_cases_one_trace(project: Path, vcmp: Run):
+    done = vcmp("agent=traced,basic", write_cases(project, 6), "-m")
+
+    assert done.returncode in (0, 1, 3), done.stdout + done.stderr
+    client = open_store(project)
+    (experiment,) = client.search_experiments(filter_string="name = 'customer_support_agent'")
+    models = client.search_logged_models([experiment.experiment_id])
+    for model in models:
+        traces = client.search_traces(
+            locations=[experiment.experiment_id], model_id=model.model_id, max_results=100
+        )
+        assert len(traces) == 6
+        if "traced" in model.name:
+            names = {span.name for trace in traces for span in trace.data.spans}
+            assert "retrieve" in names
+    everything = client.search_traces(locations=[experiment.experiment_id], max_results=100)
+    assert len(everything) == 12

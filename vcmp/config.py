@@ -1,0 +1,264 @@
+"""From composed jobs to a `Sweep`: plans with everything built and checked.
+
+Two steps, so that mistakes cost nothing: `settle` builds what all jobs share and needs none of the
+project's code; `plan_sweep` then, with the provider open, imports the agents and builds one plan a
+job.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vcmp import datasets, prompts, scorers, versions
+from vcmp.composition import Job
+from vcmp.digests import digest_of
+from vcmp.errors import ConfigError
+from vcmp.gates import Policy
+from vcmp.pipeline import Sweep, check_baseline
+from vcmp.results import SweepRecord
+from vcmp.screening import secrets
+from vcmp.targets import Builder, imported_sources
+from vcmp.types import Dataset, Limits, Plan, Variant, Version
+
+if TYPE_CHECKING:
+    from vcmp.provider import Provider
+    from vcmp.tracking import MlflowTracker
+
+SHARED = (
+    "app", "baseline", "gate", "provider", "tracking", "report", "concurrency", "attempts",
+    "call_deadline_s", "case_deadline_s",
+)  # fmt: skip
+YARDSTICK = ("dataset", "scorers")
+_MAX_SLUG = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What all versions of a sweep share."""
+
+    project: Path
+    builder: Builder
+    jobs: tuple[Job, ...]
+    variants: tuple[Variant, ...]
+    """In the order of `jobs`; names only, parameters are read when the plans are built."""
+    provider: "Provider"
+    tracker: "MlflowTracker | None"
+    policy: Policy
+    limits: Limits
+    record: SweepRecord
+
+
+def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
+    """Build what the jobs share.
+
+    Args:
+        jobs: At least one.
+        project: The folder that holds conf/.
+        command: What the user typed, for the report.
+
+    Raises:
+        ConfigError: The jobs do not fit together, or something cannot be built.
+    """
+    _refuse_differences(jobs)
+    first = jobs[0].config
+    names = name_variants(jobs)
+    variants = tuple(
+        Variant(name=name, choice=job.choices.get("agent", ""))
+        for name, job in zip(names, jobs, strict=True)
+    )
+    baseline = first["baseline"] or ""
+    check_baseline(variants, baseline)
+    builder = Builder(project, tuple(first["trust"]))
+    return Settings(
+        project=project,
+        builder=builder,
+        jobs=tuple(jobs),
+        variants=variants,
+        provider=builder.build(first["provider"], f"provider={jobs[0].choices.get('provider')}"),
+        tracker=build_tracker(jobs[0], builder),
+        policy=build_policy(first["gate"], jobs[0].choices.get("gate", ""), builder),
+        limits=Limits(**{key: first[key] for key in Limits.__slots__}),
+        record=SweepRecord(
+            baseline=baseline,
+            gate=jobs[0].choices.get("gate", ""),
+            policy=first["gate"],
+            report=first["report"],
+            command=command,
+        ),
+    )
+
+
+def _refuse_differences(jobs: Sequence[Job]) -> None:
+    shared = (*SHARED, *(YARDSTICK if jobs[0].config["baseline"] else ()))
+    for key in shared:
+        if any(job.config[key] != jobs[0].config[key] for job in jobs):
+            what = "cases and scorers" if key in YARDSTICK else key
+            raise ConfigError(
+                f"{key}: differs between the jobs of this sweep, whose versions share one {what}.\n"
+                "  Sweep over agent=… or agent.<parameter>=…, and run the rest one by one."
+            )
+
+
+def build_tracker(job: Job, builder: Builder) -> "MlflowTracker | None":
+    """The tracking store that a job names; None for tracking=none."""
+    if "_target_" not in job.config["tracking"]:
+        return None
+    tracker: MlflowTracker = builder.build(
+        {**job.config["tracking"], "project": builder.project},
+        f"tracking={job.choices.get('tracking')}",
+    )
+    return tracker
+
+
+def build_policy(gate: Mapping[str, Any], name: str, builder: Builder) -> Policy:
+    """The gate policy that a composed `gate` group describes.
+
+    Raises:
+        ConfigError: A rule, or a key of the policy, is wrong; the message counts rules from 1.
+    """
+    rules = tuple(
+        builder.build(rule, f"gate={name}, rule {number}")
+        for number, rule in enumerate(gate["rules"], start=1)
+    )
+    primary = tuple(gate["primary"])
+    return Policy(**{**gate, "name": name, "rules": rules, "primary": primary})
+
+
+def name_variants(jobs: Sequence[Job]) -> list[str]:
+    """A name for each job: the agent's file plus what the command line set in `agent.*`.
+
+    What a sweep varies outside of `agent` is added only where names would be equal without it.
+
+    Raises:
+        ConfigError: Two jobs are the same.
+    """
+    names = [_name(job, [o for o in job.overrides if o.startswith("agent.")]) for job in jobs]
+    if len(set(names)) < len(names):
+        common = set.intersection(*(set(job.overrides) for job in jobs))
+        varied = [[o for o in job.overrides if o not in common] for job in jobs]
+        kept = [[o for o in own if not o.startswith("agent=")] for own in varied]
+        names = [_name(job, own) for job, own in zip(jobs, kept, strict=True)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"variant {name!r} is twice in this sweep. Name each only once.")
+    return names
+
+
+def _name(job: Job, overrides: Sequence[str]) -> str:
+    slugs = (_slug(*override.removeprefix("agent.").split("=", 1)) for override in overrides)
+    return "-".join([job.choices.get("agent", "agent"), *slugs])
+
+
+def _slug(key: str, value: str) -> str:
+    """`temperature=0.7` as `temperature_0_7`; a path by its stem, a long value by its digest."""
+    stem = Path(value).stem if value.endswith(".j2") else value
+    text = re.sub(r"[^A-Za-z0-9-]+", "_", stem).strip("_")
+    if not text or len(text) > _MAX_SLUG:
+        text = digest_of(value)[:6]
+    return f"{re.sub(r'[^A-Za-z0-9]+', '_', key)}_{text}"
+
+
+def plan_sweep(settings: Settings, folder: Path) -> Sweep:
+    """Build one plan a job. The provider must be open: agents make their clients now.
+
+    Raises:
+        ConfigError: An agent or a scorer cannot be built.
+        DatasetError: The dataset cannot be read.
+    """
+    built = [_build(settings, number) for number in range(len(settings.jobs))]
+    revision, note = versions.describe(settings.project, imported_sources(settings.project))
+    app = settings.jobs[0].config["app"]
+    plans = tuple(
+        Plan(
+            version=Version(
+                name=versions.name(app, parts["variant"].name, revision),
+                app=app,
+                variant=parts.pop("variant"),
+                revision=revision,
+            ),
+            answerer=settings.provider.answerer,
+            **parts,
+        )
+        for parts in built
+    )
+    record = settings.record
+    return Sweep(
+        folder=folder,
+        plans=plans,
+        folders=tuple(job.folder for job in settings.jobs),
+        limits=settings.limits,
+        record=SweepRecord(**{**_shallow(record), "notes": (note,) if note else ()}),
+        tracker=settings.tracker,
+    )
+
+
+def _shallow(record: SweepRecord) -> dict[str, Any]:
+    return {key: getattr(record, key) for key in SweepRecord.__slots__}
+
+
+def _build(settings: Settings, number: int) -> dict[str, Any]:
+    job, variant = settings.jobs[number], settings.variants[number]
+    where = f"agent={job.choices.get('agent')}"
+    node = _with_prompt(job.config["agent"], settings.project)
+    if "_target_" not in node:
+        raise ConfigError(f"{where}: has no _target_. Name the agent: _target_: agents.module.Name")
+    chosen = _build_scorers(job, settings.builder)
+    return {
+        "variant": Variant(name=variant.name, choice=variant.choice, params=redact(node)),
+        "agent": settings.builder.build(node, where),
+        "dataset": _load_dataset(job, settings),
+        "scorers": chosen,
+        "cards": {name: scorers.card_of(scorer) for name, scorer in chosen.items()},
+        "repeats": job.config["repeats"],
+        "seed": job.config["seed"],
+    }
+
+
+def _with_prompt(agent: Mapping[str, Any], project: Path) -> dict[str, Any]:
+    """The agent's node with the text of its prompt, where that is a template file."""
+    node = dict(agent)
+    values = node.pop("prompt_values", {})
+    prompt = node.get("prompt")
+    if isinstance(prompt, str) and prompt.endswith(".j2"):
+        node["prompt"] = prompts.render(project / prompt, values, folder=project)
+    return node
+
+
+def _build_scorers(job: Job, builder: Builder) -> dict[str, Any]:
+    """The scorers by name, ready for the loop; a null in the file takes an inherited one out."""
+    chosen = {}
+    for name, node in job.config["scorers"].items():
+        where = f"scorers={job.choices.get('scorers')}, {name}"
+        if node is not None:
+            try:
+                chosen[name] = scorers.adapt(builder.build(node, where))
+            except ConfigError as error:
+                text = str(error)
+                raise ConfigError(text if text.startswith(where) else f"{where}: {text}") from error
+    return chosen
+
+
+def _load_dataset(job: Job, settings: Settings) -> Dataset:
+    dataset = job.config["dataset"]
+    path, name, limit = dataset["path"], dataset["name"], dataset["limit"]
+    if not path.startswith("mlflow:"):
+        return datasets.load(Path(path), name=name, limit=limit)
+    if settings.tracker is None:
+        raise ConfigError(f"dataset.path={path}: needs the MLflow store. Set tracking=mlflow")
+    recorded = path.removeprefix("mlflow:")
+    rows = settings.tracker.dataset(recorded)
+    return datasets.build(enumerate(rows, 1), name=name or recorded, where=path, limit=limit)
+
+
+def redact(value: Any) -> Any:
+    """`value` with the values of key-like environment variables put back into their names."""
+    if isinstance(value, Mapping):
+        return {key: redact(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redact(item) for item in value]
+    if isinstance(value, str):
+        for name, secret in secrets().items():
+            value = value.replace(secret, f"${{oc.env:{name}}}")
+    return value

@@ -1,0 +1,316 @@
+"""The way of the data, from plans to a verdict: evaluate, save, record, compare, decide, report.
+
+Running costs money, concluding is free: `run` leaves files, `conclude` reads nothing else. So a
+sweep is concluded the same way at its end, later, on another machine, or with another gate.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vcmp import evaluation, gates, reports, results, versions
+from vcmp.comparison import check_comparable, compare
+from vcmp.errors import ConfigError, suggest
+from vcmp.evaluation import Interrupt
+from vcmp.gates import Policy
+from vcmp.provider import meter
+from vcmp.results import SweepRecord
+from vcmp.scorers import adapt, card_of
+from vcmp.tracking import Capture, MlflowTracker, Recorded
+from vcmp.types import (
+    Answerer,
+    Conclusion,
+    Dataset,
+    Evaluation,
+    Limits,
+    Outcome,
+    Plan,
+    Result,
+    Variant,
+    Version,
+)
+
+EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
+REPORT_FILES = ("report.md", "verdict.json", "junit.xml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Plans that run together, and what to conclude from them."""
+
+    folder: Path
+    plans: tuple[Plan, ...]
+    folders: tuple[Path, ...]
+    """Where each plan leaves its files, in the order of `plans`."""
+    limits: Limits
+    record: SweepRecord
+    tracker: MlflowTracker | None = None
+
+
+def build_plan(
+    agent: Callable[..., Any],
+    dataset: Dataset,
+    scorers: Mapping[str, Callable[..., Any]],
+    *,
+    variant: Variant,
+    app: str = "agent",
+) -> Plan:
+    """Make a plan from plain Python objects, without a configuration.
+
+    Args:
+        agent: Called with a case's inputs as keywords; sync or async.
+        dataset: The cases.
+        scorers: By metric name; anything `vcmp.scorers.adapt` takes.
+        variant: Name and parameters of this configuration of the agent.
+        app: Begins the version's name.
+
+    Raises:
+        ConfigError: A scorer needs something that there is not.
+        VersionError: Git refuses to say what revision this is.
+    """
+    revision, _ = versions.describe(Path.cwd())
+    name = versions.name(app, variant.name, revision)
+    return Plan(
+        version=Version(name=name, app=app, variant=variant, revision=revision),
+        agent=agent,
+        dataset=dataset,
+        scorers={metric: adapt(scorer) for metric, scorer in scorers.items()},
+        cards={metric: card_of(scorer) for metric, scorer in scorers.items()},
+        answerer=Answerer(name="python", description="the agent as it was given"),
+    )
+
+
+def evaluate(
+    plans: Sequence[Plan],
+    *,
+    limits: Limits | None = None,
+    on_result: Callable[[int, Result], None] = lambda _plan, _result: None,
+    interrupt: Interrupt | None = None,
+) -> tuple[Evaluation, ...]:
+    """Run every plan over its dataset, with the OpenAI client's calls metered and retried.
+
+    Args:
+        plans: One for each version.
+        limits: How many cases at once, how often to try, how long to wait.
+        on_result: Called with the plan's position and each result as it finishes.
+        interrupt: Remembers a signal that came while the plans ran.
+
+    Returns:
+        One evaluation a plan, in their order.
+    """
+    return _evaluate(
+        plans, limits or Limits(), on_result, interrupt or Interrupt(), traced=_is_traced()
+    )
+
+
+def _is_traced() -> bool:
+    """Whether an agent may trace itself: then it has imported mlflow by the time it is built."""
+    return "mlflow" in sys.modules
+
+
+def _evaluate(
+    plans: Sequence[Plan],
+    limits: Limits,
+    on_result: Callable[[int, Result], None],
+    interrupt: Interrupt,
+    *,
+    traced: bool,
+) -> tuple[Evaluation, ...]:
+    with (
+        meter(limits, interrupt.requested),
+        Capture() if traced else nullcontext() as capture,
+    ):
+        return evaluation.evaluate(
+            plans, limits=limits, on_result=on_result, capture=capture, interrupt=interrupt
+        )
+
+
+def run(
+    sweep: Sweep,
+    *,
+    interrupt: Interrupt,
+    on_result: Callable[[int, Result], None] = lambda _plan, _result: None,
+) -> tuple[Evaluation, ...]:
+    """Evaluate a sweep's plans, and leave the files that `conclude_folder` reads.
+
+    The tracking store is tried, and a baseline that lies in it is fetched, before the first call
+    that costs money.
+
+    Raises:
+        TrackingError: The store cannot be used.
+        ConfigError: The baseline is not in it.
+        ComparisonError: The recorded baseline was made with other cases or scorers.
+    """
+    traced = _is_traced()  # before the store imports mlflow itself
+    if sweep.tracker:
+        sweep.tracker.prepare()
+    record = replace(sweep.record, notes=(*sweep.record.notes, *_fetch_baseline(sweep)))
+    results.save_record(record, sweep.folder)
+
+    def keep(plan: int, result: Result) -> None:
+        results.append(result, sweep.folders[plan])
+        on_result(plan, result)
+
+    evaluations = _evaluate(sweep.plans, sweep.limits, keep, interrupt, traced=traced)
+    for done, folder in zip(evaluations, sweep.folders, strict=True):
+        results.save(done, folder)
+    return evaluations
+
+
+def _fetch_baseline(sweep: Sweep) -> tuple[str, ...]:
+    """Put a recorded baseline beside the sweep's files; the notes say when there is none."""
+    name = sweep.record.baseline
+    alone = len(sweep.plans) == 1  # then even the baseline's own variant has a recording to beat
+    own = choose_baseline([plan.version.variant for plan in sweep.plans], name)
+    if not name or (own and not alone):
+        return ()
+    found = _find(sweep.tracker, sweep.plans[0].version.app, name) if sweep.tracker else None
+    if found is None:
+        return (_not_recorded(name, sweep),)
+    baseline = results.load(found)
+    check_comparable(baseline, sweep.plans[0])
+    results.save(baseline, sweep.folder / results.BASELINE)
+    return ()
+
+
+def _not_recorded(name: str, sweep: Sweep) -> str:
+    if name == "latest" or name.startswith("version:"):
+        where = "the tracking store" if sweep.tracker else "tracking=none"
+        raise ConfigError(
+            f"baseline={name}: {where} has no such version. See what it has: vcmp versions"
+        )
+    return f"baseline {name!r} has not been recorded yet, so nothing is compared"
+
+
+def _find(tracker: MlflowTracker, app: str, name: str) -> Path | None:
+    if name == "latest":
+        return tracker.find(app=app, passed=True)
+    kind, _, value = name.partition(":")
+    if kind == "version":
+        return tracker.find(app=app, version=value)
+    return tracker.find(app=app, variant=name)
+
+
+def record(evaluations: Sequence[Evaluation], sweep: Sweep) -> tuple[Recorded, ...]:
+    """Record every evaluation in the tracking store, when there is one."""
+    if not sweep.tracker:
+        return ()
+    pairs = zip(evaluations, sweep.folders, strict=True)
+    return tuple(sweep.tracker.record(done, folder) for done, folder in pairs)
+
+
+def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
+    """Compare, decide and rank what a sweep left in `folder`.
+
+    Raises:
+        ResultsError: Files are missing or damaged.
+        ComparisonError: Versions of the sweep are not comparable.
+    """
+    record = results.load_record(folder)
+    evaluations = results.load_sweep(folder)
+    outside = results.load_baseline(folder)
+    chosen = choose_baseline([e.version.variant for e in evaluations], record.baseline)
+    if outside:
+        conclusion = conclude(outside, evaluations, policy)
+        note = f"recorded earlier: {outside.version.name}"
+    elif chosen and len(evaluations) > 1:
+        place, note = chosen
+        others = [e for number, e in enumerate(evaluations) if number != place]
+        conclusion = conclude(evaluations[place], others, policy)
+    else:
+        conclusion, note = Conclusion(evaluations=evaluations), ""
+    return replace(conclusion, baseline_note=note, command=record.command, notes=record.notes)
+
+
+def conclude(baseline: Evaluation, candidates: Sequence[Evaluation], policy: Policy) -> Conclusion:
+    """Compare each candidate with the baseline, decide by the policy, and rank them.
+
+    Raises:
+        ComparisonError: Two evaluations are not comparable.
+    """
+    comparisons = [compare(baseline, candidate) for candidate in candidates]
+    verdicts = [gates.decide(comparison, policy) for comparison in comparisons]
+    order = gates.rank(verdicts, comparisons, policy)
+    passed = [verdicts[n].variant for n in order if verdicts[n].outcome == "pass"]
+    return Conclusion(
+        evaluations=(baseline, *candidates),
+        baseline=baseline.version.name,
+        comparisons=tuple(comparisons[n] for n in order),
+        verdicts=tuple(verdicts[n] for n in order),
+        outcome=gates.combine([verdict.outcome for verdict in verdicts]),
+        best=passed[0] if passed else "",
+        gate=policy.name,
+    )
+
+
+def choose_baseline(variants: Sequence[Variant], baseline: str) -> tuple[int, str] | None:
+    """Which of `variants` the configured baseline names, and a note when that took a choice.
+
+    A variant's own name comes first; a file's name stands for the variants made from that file,
+    and the first of them in the sweep is taken.
+    """
+    names = [variant.name for variant in variants]
+    if baseline in names:
+        return names.index(baseline), ""
+    made = [number for number, variant in enumerate(variants) if variant.choice == baseline]
+    if not made:
+        return None
+    if len(made) == 1:
+        return made[0], ""
+    others = ", ".join(names[number] for number in made[1:])
+    return made[0], f"the first variant of {baseline!r} in this sweep; baseline= chooses {others}"
+
+
+def check_baseline(variants: Sequence[Variant], baseline: str) -> None:
+    """Refuse a sweep whose baseline cannot be found, before anything is paid for.
+
+    Raises:
+        ConfigError: The name is of no variant, and does not ask for a recorded version.
+    """
+    recorded = baseline == "latest" or baseline.startswith("version:")
+    if not baseline or recorded or len(variants) < 2 or choose_baseline(variants, baseline):
+        return
+    names = [variant.name for variant in variants]
+    raise ConfigError(
+        f"baseline {baseline!r} is not in this sweep, which has "
+        f"{', '.join(map(repr, names))}.{suggest(baseline, names)}\n"
+        f"  Add it (agent={baseline},…), choose another (baseline=…) or none (baseline=null)."
+    )
+
+
+def write_reports(conclusion: Conclusion, folder: Path, *, template: str, limit: int) -> None:
+    """Write report.md, verdict.json and junit.xml into the sweep's folder."""
+    texts = (
+        reports.render(conclusion, template=template, limit=limit),
+        reports.verdict_json(conclusion),
+        reports.junit(conclusion),
+    )
+    for name, text in zip(REPORT_FILES, texts, strict=True):
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def attach(conclusion: Conclusion, recorded: Sequence[Recorded], sweep: Sweep) -> None:
+    """Put the reports and each candidate's verdict beside the recorded evaluations.
+
+    Args:
+        conclusion: Of the sweep.
+        recorded: As `record` gives it; () without a tracking store.
+        sweep: The sweep.
+    """
+    outcomes = {verdict.candidate: verdict.outcome for verdict in conclusion.verdicts}
+    for item, plan in zip(recorded, sweep.plans, strict=bool(recorded)):
+        if sweep.tracker:
+            outcome = outcomes.get(plan.version.name)
+            tags = {"vcmp.verdict": outcome} if outcome else {"vcmp.role": "baseline"}
+            sweep.tracker.attach(item, [sweep.folder / file for file in REPORT_FILES], tags)
+
+
+def exit_code(conclusion: Conclusion, policy: Policy) -> int:
+    """0 pass or nothing to decide, 1 fail, 3 inconclusive (0 where the policy allows it),
+    4 invalid."""
+    if conclusion.outcome == "inconclusive" and policy.on_inconclusive == "allow":
+        return 0
+    return EXIT_CODES[conclusion.outcome]
