@@ -13,16 +13,16 @@ MODULES = sorted((ROOT / "vcmp").rglob("*.py"))
 NOUNS = {"types", "errors", "digests", "calls", "metrics", "sandbox"}
 STEPS = {
     "comparison", "datasets", "evaluation", "gates", "judges", "prompts", "provider", "reports",
-    "results", "scorers", "statistics", "tracking", "versions",
+    "results", "scorers", "statistics", "tracking", "versions", "worktree",
 }  # fmt: skip
 ENTRANCE = {
     "__init__", "__main__", "cli", "composition", "config", "listing", "progress", "screening",
     "targets", "verbs",
 }  # fmt: skip
-FLOORS = [NOUNS, STEPS, {"pipeline"}, ENTRANCE]
+FLOORS = [NOUNS, STEPS, {"baselines"}, {"pipeline"}, ENTRANCE]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 
-# Steps meet in `pipeline` alone, with one exception.
+# Steps meet in `baselines` and `pipeline` alone, with one exception.
 STAND_ON_STATISTICS = {"comparison", "gates"}
 
 # The one or two places in which a package of others may be named.

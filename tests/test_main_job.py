@@ -223,3 +223,28 @@ def test_nothing_slow_is_imported_to_show_or_refuse(project: Path):
             text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+
+
+def test_baseline_of_another_revision_is_evaluated_from_a_worktree(project: Path, vcmp: Run):
+    """The question of a pull request: better than what main ships?"""
+    git(project, "checkout", "-q", "-b", "warmer")
+    text = (project / "conf/agent/basic.yaml").read_text("utf-8").replace("helpful", "caring")
+    (project / "conf/agent/basic.yaml").write_text(text, "utf-8")
+    git(project, "add", ".")
+    git(project, "commit", "-q", "-m", "Be caring")
+    main, head = (git(project, "rev-parse", ref)[:8] for ref in ("main", "HEAD"))
+
+    done = vcmp("baseline=git:main", "dataset.limit=12", "tracking=none")
+
+    assert done.returncode in (0, 1, 3), done.stderr
+    (folder,) = folders(project)
+    assert done.stdout.splitlines()[-1] == (
+        f"versions  customer_support_agent-basic-git-{main},"
+        f" customer_support_agent-basic-git-{head}"
+    )
+    report = (folder / "report.md").read_text("utf-8")
+    assert "\n- prompt: You are a helpful customer support agent." in report
+    assert "\n+ prompt: You are a caring customer support agent." in report
+    assert "git:main, evaluated from a worktree" in report
+    assert git(project, "worktree", "list").count("\n") == 1
+    assert git(project, "status", "--porcelain") == ""

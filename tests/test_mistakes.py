@@ -7,11 +7,17 @@ import pytest
 from tests.conftest import Run
 
 
-def mistake(vcmp: Run, *arguments: str) -> str:
+ANNOUNCED = (
+    "answered by: scripted demo, no language model was called\n1 version × 135 cases of support\n"
+)
+FIRST = "the baseline, git:mian, is evaluated first\n"
+
+
+def mistake(vcmp: Run, *arguments: str, said: str = "") -> str:
     """What stderr says of a command line that must be refused before anything is sent."""
     done = vcmp(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stdout == ""
+    assert done.stdout == said
     assert len(done.stderr.splitlines()) <= 3
     assert done.stderr.startswith("vcmp: ")
     return done.stderr.removeprefix("vcmp: ").rstrip("\n")
@@ -265,3 +271,16 @@ def test_a_mistake_leaves_no_folder_behind(vcmp: Run, project: Path):
     mistake(vcmp, "agent.temprature=1")
 
     assert not [path for path in (project / "outputs").glob("*") if path.is_dir()]
+
+
+def test_baseline_revision_that_git_does_not_have(vcmp: Run):
+    assert mistake(vcmp, "baseline=git:mian", "tracking=none", said=f"{ANNOUNCED}{FIRST}") == (
+        "baseline=git:mian: git has no revision 'mian' here.\n"
+        "  Correct the name, or fetch it first: git fetch origin mian"
+    )
+
+
+def test_baseline_version_that_is_not_recorded(vcmp: Run):
+    assert mistake(vcmp, "baseline=latest", "tracking=none", said=ANNOUNCED) == (
+        "baseline=latest: tracking=none has no such version. See what it has: vcmp versions"
+    )

@@ -184,6 +184,8 @@ def announce(sweep: "Sweep", console: "Console") -> None:
         f" of {first.dataset.name}",
         markup=False,
     )
+    if sweep.record.baseline.startswith("git:"):
+        console.print(f"the baseline, {sweep.record.baseline}, is evaluated first", markup=False)
 
 
 def present(

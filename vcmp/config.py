@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vcmp import datasets, prompts, scorers, versions
+from vcmp import baselines, datasets, prompts, scorers, versions
 from vcmp.composition import Job
 from vcmp.digests import digest_of
 from vcmp.errors import ConfigError
 from vcmp.gates import Policy
-from vcmp.pipeline import Sweep, check_baseline
+from vcmp.pipeline import Sweep
 from vcmp.results import SweepRecord
 from vcmp.screening import secrets
 from vcmp.targets import Builder, imported_sources
@@ -69,7 +69,7 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
         for name, job in zip(names, jobs, strict=True)
     )
     baseline = first["baseline"] or ""
-    check_baseline(variants, baseline)
+    baselines.check(variants, baseline)
     builder = Builder(project, tuple(first["trust"]))
     return Settings(
         project=project,
@@ -191,7 +191,17 @@ def plan_sweep(settings: Settings, folder: Path) -> Sweep:
         limits=settings.limits,
         record=SweepRecord(**{**_shallow(record), "notes": (note,) if note else ()}),
         tracker=settings.tracker,
+        rerun=_rerun(settings.jobs[0], settings.project),
     )
+
+
+def _rerun(job: Job, project: Path) -> tuple[str, ...]:
+    """Overrides that evaluate another revision's default agent as this job does its own."""
+    own = ("agent", "baseline", "tracking", "gate", "app")
+    kept = [o for o in job.overrides if o.split("=")[0].split(".")[0] not in own]
+    choices = [f"{group}={job.choices[group]}" for group in ("dataset", "scorers", "provider")]
+    path = project / job.config["dataset"]["path"]
+    return (*choices, *kept, f"dataset.path='{path}'", f"app={job.config['app']}")
 
 
 def _shallow(record: SweepRecord) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vcmp import evaluation, gates, reports, results, versions
-from vcmp.comparison import check_comparable, compare
-from vcmp.errors import ConfigError, suggest
+from vcmp import baselines, evaluation, gates, reports, results, versions
+from vcmp.baselines import Wanted
+from vcmp.comparison import compare
 from vcmp.evaluation import Interrupt
 from vcmp.gates import Policy
 from vcmp.provider import meter
@@ -48,6 +48,8 @@ class Sweep:
     limits: Limits
     record: SweepRecord
     tracker: MlflowTracker | None = None
+    rerun: tuple[str, ...] = ()
+    """Overrides with which another revision is evaluated alike."""
 
 
 def build_plan(
@@ -161,37 +163,12 @@ def run(
 
 
 def _fetch_baseline(sweep: Sweep) -> tuple[str, ...]:
-    """Put a recorded baseline beside the sweep's files; the notes say when there is none."""
-    name = sweep.record.baseline
-    alone = len(sweep.plans) == 1  # then even the baseline's own variant has a recording to beat
-    own = choose_baseline([plan.version.variant for plan in sweep.plans], name)
-    if not name or (own and not alone):
-        return ()
-    found = _find(sweep.tracker, sweep.plans[0].version.app, name) if sweep.tracker else None
-    if found is None:
-        return (_not_recorded(name, sweep),)
-    baseline = results.load(found)
-    check_comparable(baseline, sweep.plans[0])
-    results.save(baseline, sweep.folder / results.BASELINE)
-    return ()
-
-
-def _not_recorded(name: str, sweep: Sweep) -> str:
-    if name == "latest" or name.startswith("version:"):
-        where = "the tracking store" if sweep.tracker else "tracking=none"
-        raise ConfigError(
-            f"baseline={name}: {where} has no such version. See what it has: vcmp versions"
-        )
-    return f"baseline {name!r} has not been recorded yet, so nothing is compared"
-
-
-def _find(tracker: MlflowTracker, app: str, name: str) -> Path | None:
-    if name == "latest":
-        return tracker.find(app=app, passed=True)
-    kind, _, value = name.partition(":")
-    if kind == "version":
-        return tracker.find(app=app, version=value)
-    return tracker.find(app=app, variant=name)
+    """Put a baseline from elsewhere beside the sweep's files; the notes say when there is none."""
+    wanted = Wanted(name=sweep.record.baseline, plans=sweep.plans, rerun=sweep.rerun)
+    baseline, note = baselines.fetch(wanted, sweep.tracker)
+    if baseline:
+        results.save(baseline, sweep.folder / results.BASELINE)
+    return (note,) if note else ()
 
 
 def record(evaluations: Sequence[Evaluation], sweep: Sweep) -> tuple[Recorded, ...]:
@@ -212,10 +189,10 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
     record = results.load_record(folder)
     evaluations = results.load_sweep(folder)
     outside = results.load_baseline(folder)
-    chosen = choose_baseline([e.version.variant for e in evaluations], record.baseline)
+    chosen = baselines.choose([e.version.variant for e in evaluations], record.baseline)
     if outside:
         conclusion = conclude(outside, evaluations, policy)
-        note = f"recorded earlier: {outside.version.name}"
+        note = baselines.describe(record.baseline, outside)
     elif chosen and len(evaluations) > 1:
         place, note = chosen
         others = [e for number, e in enumerate(evaluations) if number != place]
@@ -243,41 +220,6 @@ def conclude(baseline: Evaluation, candidates: Sequence[Evaluation], policy: Pol
         outcome=gates.combine([verdict.outcome for verdict in verdicts]),
         best=passed[0] if passed else "",
         gate=policy.name,
-    )
-
-
-def choose_baseline(variants: Sequence[Variant], baseline: str) -> tuple[int, str] | None:
-    """Which of `variants` the configured baseline names, and a note when that took a choice.
-
-    A variant's own name comes first; a file's name stands for the variants made from that file,
-    and the first of them in the sweep is taken.
-    """
-    names = [variant.name for variant in variants]
-    if baseline in names:
-        return names.index(baseline), ""
-    made = [number for number, variant in enumerate(variants) if variant.choice == baseline]
-    if not made:
-        return None
-    if len(made) == 1:
-        return made[0], ""
-    others = ", ".join(names[number] for number in made[1:])
-    return made[0], f"the first variant of {baseline!r} in this sweep; baseline= chooses {others}"
-
-
-def check_baseline(variants: Sequence[Variant], baseline: str) -> None:
-    """Refuse a sweep whose baseline cannot be found, before anything is paid for.
-
-    Raises:
-        ConfigError: The name is of no variant, and does not ask for a recorded version.
-    """
-    recorded = baseline == "latest" or baseline.startswith("version:")
-    if not baseline or recorded or len(variants) < 2 or choose_baseline(variants, baseline):
-        return
-    names = [variant.name for variant in variants]
-    raise ConfigError(
-        f"baseline {baseline!r} is not in this sweep, which has "
-        f"{', '.join(map(repr, names))}.{suggest(baseline, names)}\n"
-        f"  Add it (agent={baseline},…), choose another (baseline=…) or none (baseline=null)."
     )
 
 

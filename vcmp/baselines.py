@@ -1,0 +1,129 @@
+"""Baselines: what the versions of a sweep are compared with, and where that comes from.
+
+The baseline is named in the configuration, never "the first": a variant of this sweep, a version
+that was recorded earlier (`version:<name>`, `latest`, or the variant's name in a single run), or
+another revision of the project (`git:main`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vcmp import results, versions, worktree
+from vcmp.comparison import check_comparable
+from vcmp.errors import ConfigError, suggest
+from vcmp.tracking import MlflowTracker
+from vcmp.types import Evaluation, Plan, Variant
+
+LATEST = "latest"
+VERSION = "version:"
+REVISION = "git:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The baseline that a sweep asks for."""
+
+    name: str
+    """As in the configuration; "" for none."""
+    plans: tuple[Plan, ...]
+    rerun: tuple[str, ...] = ()
+    """Overrides with which another revision is evaluated alike."""
+
+
+def choose(variants: Sequence[Variant], baseline: str) -> tuple[int, str] | None:
+    """Which of `variants` the configured baseline names, and a note when that took a choice.
+
+    A variant's own name comes first; a file's name stands for the variants made from that file,
+    and the first of them in the sweep is taken.
+    """
+    names = [variant.name for variant in variants]
+    if baseline in names:
+        return names.index(baseline), ""
+    made = [number for number, variant in enumerate(variants) if variant.choice == baseline]
+    if not made:
+        return None
+    if len(made) == 1:
+        return made[0], ""
+    others = ", ".join(names[number] for number in made[1:])
+    return made[0], f"the first variant of {baseline!r} in this sweep; baseline= chooses {others}"
+
+
+def check(variants: Sequence[Variant], baseline: str) -> None:
+    """Refuse a sweep whose baseline cannot be found, before anything is paid for.
+
+    Raises:
+        ConfigError: The name is of no variant, and does not ask for a recorded version.
+    """
+    elsewhere = baseline == LATEST or baseline.startswith((VERSION, REVISION))
+    if not baseline or elsewhere or len(variants) < 2 or choose(variants, baseline):
+        return
+    names = [variant.name for variant in variants]
+    raise ConfigError(
+        f"baseline {baseline!r} is not in this sweep, which has "
+        f"{', '.join(map(repr, names))}.{suggest(baseline, names)}\n"
+        f"  Add it (agent={baseline},…), choose another (baseline=…) or none (baseline=null)."
+    )
+
+
+def fetch(wanted: Wanted, tracker: MlflowTracker | None) -> tuple[Evaluation | None, str]:
+    """Get a baseline that is not a version of the sweep itself, before anything is paid for.
+
+    Returns:
+        The evaluation, or None when the sweep has its own or there is none; and a note that says
+        why nothing is compared, or "".
+
+    Raises:
+        ConfigError: A baseline was asked for by version or revision, and is not there.
+        ComparisonError: It was made with other cases or scorers.
+    """
+    name, alone = wanted.name, len(wanted.plans) == 1
+    own = choose([plan.version.variant for plan in wanted.plans], name)
+    if not name or (own and not alone):  # alone, a variant is compared with its own last recording
+        return None, ""
+    if name.startswith(REVISION):
+        baseline = _evaluate_revision(name.removeprefix(REVISION), wanted.rerun)
+    else:
+        found = _find(tracker, wanted.plans[0].version.app, name) if tracker else None
+        if found is None:
+            return None, _not_recorded(name, tracker)
+        baseline = results.load(found)
+    check_comparable(baseline, wanted.plans[0])
+    return baseline, ""
+
+
+def _evaluate_revision(revision: str, rerun: Sequence[str]) -> Evaluation:
+    """What another revision ships, under its own clean name: its tree differs from the commit by
+    today's cases and scorers alone, which are no change of the version."""
+    with worktree.evaluated(revision, Path.cwd(), rerun) as folder:
+        baseline = results.load(folder)
+    version = baseline.version
+    if version.revision is None:
+        raise ConfigError(f"baseline={REVISION}{revision}: git does not say what it is.")
+    clean = replace(version.revision, dirty="", branch=revision)
+    name = versions.name(version.app, version.variant.name, clean)
+    return replace(baseline, version=replace(version, name=name, revision=clean))
+
+
+def _find(tracker: MlflowTracker, app: str, name: str) -> Path | None:
+    if name == LATEST:
+        return tracker.find(app=app, passed=True)
+    if name.startswith(VERSION):
+        return tracker.find(app=app, version=name.removeprefix(VERSION))
+    return tracker.find(app=app, variant=name)
+
+
+def _not_recorded(name: str, tracker: MlflowTracker | None) -> str:
+    if name == LATEST or name.startswith(VERSION):
+        where = "the tracking store" if tracker else "tracking=none"
+        raise ConfigError(
+            f"baseline={name}: {where} has no such version. See what it has: vcmp versions"
+        )
+    return f"baseline {name!r} has not been recorded yet, so nothing is compared"
+
+
+def describe(name: str, baseline: Evaluation) -> str:
+    """How a baseline that lies beside the sweep came there, for screen and report."""
+    if name.startswith(REVISION):
+        return f"{name}, evaluated from a worktree with today's cases and scorers"
+    return f"recorded earlier: {baseline.version.name}"
