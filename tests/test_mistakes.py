@@ -6,7 +6,6 @@ import pytest
 
 from tests.conftest import Run
 
-
 ANNOUNCED = (
     "answered by: scripted demo, no language model was called\n1 version × 135 cases of support\n"
 )
@@ -283,4 +282,12 @@ def test_baseline_revision_that_git_does_not_have(vcmp: Run):
 def test_baseline_version_that_is_not_recorded(vcmp: Run):
     assert mistake(vcmp, "baseline=latest", "tracking=none", said=ANNOUNCED) == (
         "baseline=latest: tracking=none has no such version. See what it has: vcmp versions"
+    )
+
+
+def test_launcher_that_takes_jobs_elsewhere(vcmp: Run):
+    """Versions in processes of their own would not be interleaved, and nobody would conclude."""
+    assert mistake(vcmp, "agent=basic,empathetic", "hydra/launcher=joblib", "--multirun") == (
+        "hydra/launcher: takes the jobs to other processes, and vcmp runs all versions of a sweep\n"
+        "  together, case by case. Remove it; concurrency=… cases run at once."
     )

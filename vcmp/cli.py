@@ -84,6 +84,11 @@ def run_sweep(arguments: Sequence[str]) -> int:
     folder = new_folder(Path.cwd() / "outputs")
     try:
         jobs = compose([*arranged, *folder_overrides(folder)], conf=conf)
+        if not jobs:
+            raise ConfigError(
+                "hydra/launcher: takes the jobs to other processes, and vcmp runs all versions of a"
+                " sweep\n  together, case by case. Remove it; concurrency=… cases run at once."
+            )
         from vcmp.config import settle
 
         command = f"python -m vcmp {shlex.join(arguments)}"

@@ -9,7 +9,7 @@ import copy
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -83,18 +83,16 @@ class Job:
     """What the command line changed in this job, without `+` signs."""
 
 
-def compose(
-    arguments: Sequence[str], *, conf: Path, run: Callable[[Job], None] | None = None
-) -> list[Job]:
+def compose(arguments: Sequence[str], *, conf: Path) -> list[Job]:
     """Hand the arguments to Hydra and keep what it composes, job by job.
 
     Args:
         arguments: As `screening.arrange` gives them.
         conf: The project's configuration folder.
-        run: What a job does where jobs live in other processes (joblib, submitit, ray).
 
     Returns:
-        The jobs in order; none when Hydra only showed something (`--cfg`, `--info`).
+        The jobs in order; none when Hydra only showed something (`--cfg`, `--info`), or when a
+        launcher took the jobs to other processes.
 
     Raises:
         ConfigError: Something cannot be composed.
@@ -103,12 +101,8 @@ def compose(
     composed: list[tuple[DictConfig, Any]] = []
 
     def task(config: DictConfig) -> None:
-        hydra = copy.deepcopy(HydraConfig.get())
-        if run and _elsewhere(hydra):
-            run(_job(config, hydra))
-        else:
-            # read later: Hydra would print a line of its own before an error raised here
-            composed.append((copy.deepcopy(config), hydra))
+        # read later: Hydra would print a line of its own before an error raised here
+        composed.append((copy.deepcopy(config), copy.deepcopy(HydraConfig.get())))
 
     with _arguments(arguments), _explained(conf):
         hydra_main(version_base="1.3", config_path=str(conf), config_name="config")(task)()
@@ -127,16 +121,6 @@ def _job(config: DictConfig, hydra: Any) -> Job:
         config={str(key): value for key, value in values.items()},
         choices=choices,
         overrides=tuple(override.lstrip("+") for override in hydra.overrides.task),
-    )
-
-
-def _elsewhere(hydra: Any) -> bool:
-    """Whether this job runs where the command line's process cannot see what it returns."""
-    basic = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-    return (
-        hydra.mode is not None
-        and hydra.mode.name == "MULTIRUN"
-        and (hydra.launcher._target_ != basic)
     )
 
 
