@@ -47,3 +47,27 @@ def test_an_interrupt_saves_and_ends_within_five_seconds(
     n_rows = len((folder / "0/results.jsonl").read_text("utf-8").splitlines())
     assert saved["repeats"] == 1
     assert out.splitlines()[-1].startswith(f"interrupted: {n_rows} of ")
+
+
+def test_an_agent_that_blocks_the_loop_can_be_interrupted_too(project: Path):
+    """An async agent that calls a sync client is a common mistake, and holds everything up."""
+    text = "import time\n\n\nasync def answer(question):\n    time.sleep(60)\n"
+    (project / "agents/slow.py").write_text(text, encoding="utf-8")
+    node = "_target_: agents.slow.answer\n_partial_: true\n"
+    (project / "conf/agent/slow.yaml").write_text(node, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vcmp", "agent=slow", "tracking=none", "baseline=null"],
+        cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    while "135 cases" not in process.stdout.readline():
+        assert process.poll() is None
+    time.sleep(2)
+
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    process.communicate(timeout=30)
+
+    assert time.monotonic() - began < 5
+    assert process.returncode == 130

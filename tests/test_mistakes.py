@@ -203,6 +203,98 @@ def test_hydra_callbacks_are_refused(vcmp: Run, project: Path):
     assert not (project / "owned").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("conf/hydra/callbacks/evil.yaml", "x: {_target_: os.system, command: touch owned}\n"),
+        ("conf/agent/evil.yaml", "# @package hydra.callbacks\nx: {_target_: os.system}\n"),
+        ("conf/agent/evil.yaml", "defaults:\n  - override /hydra/callbacks: evil\n"),
+    ],
+)
+def test_callbacks_are_refused_by_any_way_in(vcmp: Run, project: Path, path: str, text: str):
+    (project / path).parent.mkdir(parents=True, exist_ok=True)
+    write(project, path, text)
+
+    assert mistake(vcmp) == (
+        f"{path}: hydra.callbacks runs code before anything is checked. Remove it."
+    )
+
+
+def test_target_reached_through_a_trusted_module_is_not_called(vcmp: Run, project: Path):
+    text = "_target_: vcmp.cli.shutil.copyfile\nsrc: conf/config.yaml\ndst: owned\n"
+    write(project, "conf/agent/copy.yaml", text)
+
+    assert mistake(vcmp, "agent=copy") == (
+        "agent=copy: _target_ 'vcmp.cli.shutil.copyfile' is outside of the project and of vcmp.\n"
+        "  If its code may run here, say so in conf/config.yaml: trust: [shutil]"
+    )
+
+
+@pytest.mark.parametrize("body", ["import sys\nsys.exit(0)\n", "class A:\n    def __init__(self):\n"
+                                  "        raise SystemExit(0)\n"])  # fmt: skip
+def test_agent_that_leaves_the_process_does_not_pass(vcmp: Run, project: Path, body: str):
+    write(project, "agents/leaves.py", body)
+    write(project, "conf/agent/leaves.yaml", "_target_: agents.leaves.A\n")
+
+    assert "SystemExit: 0" in mistake(vcmp, "agent=leaves")
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("concurrency=0", "concurrency=0 leaves no room to run. Give it more than 0."),
+        ("case_deadline_s=-1", "case_deadline_s=-1.0 leaves no room to run. Give it more than 0."),
+        ("repeats=0", "repeats=0 asks nothing. Give it 1 or more."),
+    ],
+)
+def test_numbers_that_would_ask_nothing(vcmp: Run, argument: str, message: str):
+    assert mistake(vcmp, argument) == message
+
+
+def test_inputs_that_the_agent_does_not_take(vcmp: Run, project: Path):
+    write(project, "cases.csv", "id,question,expected_facts\na,Where is it?,here\n")
+
+    assert mistake(vcmp, "dataset.path=cases.csv") == (
+        "agent=basic: case 'a' of support has the inputs question, expected_facts, but the agent"
+        " takes question.\n"
+        "  Rename the inputs, or the agent's parameters; what it must not see belongs into"
+        " expectations."
+    )
+
+
+def test_password_in_an_address_is_refused(vcmp: Run):
+    text = mistake(vcmp, "provider=compatible", "provider.base_url=http://me:hunter2@127.0.0.1/v1")
+
+    assert text.startswith("provider.base_url: looks like a key")
+    assert "hunter2" not in text
+
+
+def test_values_for_a_prompt_that_is_no_template(vcmp: Run):
+    assert mistake(vcmp, "agent.prompt_values.tone=warm") == (
+        "agent.prompt_values: only a template has values. Name one: agent.prompt=….j2"
+    )
+
+
+def test_config_path_without_a_folder(vcmp: Run):
+    assert mistake(vcmp, "--config-path") == (
+        "--config-path: names no folder. Write --config-path FOLDER"
+    )
+
+
+def test_outputs_that_cannot_be_written(vcmp: Run, project: Path):
+    write(project, "outputs", "a file")
+
+    text = mistake(vcmp)
+
+    assert text.endswith(": File exists. Make room or give access, and run it again.")
+
+
+def test_folder_that_is_no_sweep(vcmp: Run):
+    assert mistake(vcmp, "conclude", "outputs/nope") == (
+        "outputs/nope: is no folder of a sweep. Give one: outputs/<sweep>"
+    )
+
+
 def test_word_that_is_no_command(vcmp: Run):
     assert mistake(vcmp, "version") == (
         "'version' is neither a command nor an override. Did you mean 'versions'?\n"

@@ -83,7 +83,8 @@ def test_a_sweep_is_loaded_in_the_order_of_its_jobs_without_its_baseline(tmp_pat
     for name in ("10", "2", "baseline"):
         results.save(evaluation(output=name), tmp_path / name)
 
-    assert [e.results[0].output for e in results.load_sweep(tmp_path)] == ["2", "10"]
+    record = SweepRecord(jobs=("2", "10"))
+    assert [e.results[0].output for e in results.load_sweep(tmp_path, record)] == ["2", "10"]
     baseline = results.load_baseline(tmp_path)
     assert baseline
     assert baseline.results[0].output == "baseline"
@@ -99,9 +100,13 @@ def test_the_record_of_a_sweep_is_loaded(tmp_path: Path):
 
 def test_missing_and_damaged_files_are_said(tmp_path: Path):
     with pytest.raises(ResultsError) as missing:
-        results.load_sweep(tmp_path)
-    assert str(missing.value) == (
-        f"{tmp_path}: no <n>/evaluation.json in it. Give the folder of a sweep: outputs/<sweep>"
+        results.load_record(tmp_path)
+    assert str(missing.value) == f"{tmp_path}: is no folder of a sweep. Give one: outputs/<sweep>"
+
+    with pytest.raises(ResultsError) as partial:
+        results.load_sweep(tmp_path, SweepRecord(jobs=("0", "1")))
+    assert str(partial.value) == (
+        f"{tmp_path}: 0/evaluation.json is missing; the evaluation did not end. Evaluate again."
     )
 
     folder = tmp_path / "0"
@@ -124,3 +129,15 @@ def test_another_layout_is_refused(tmp_path: Path):
         f"{path}: written with layout 99, this vcmp reads 1."
         " Evaluate again, or use the vcmp that wrote it."
     )
+
+
+def test_the_value_of_a_key_is_never_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MY_API_KEY", "canary-0123456789")
+    saved = evaluation(output="the key is canary-0123456789", error="canary-0123456789")
+
+    results.append(saved.results[0], tmp_path)
+    results.save(saved, tmp_path)
+
+    for path in tmp_path.iterdir():
+        assert "canary" not in path.read_text("utf-8")
+    assert results.load(tmp_path).results[0].output == "the key is ${MY_API_KEY}"

@@ -1,14 +1,17 @@
 """Stories with a server that is not vcmp's, and with agents and scorers that break."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 from tests.openai_server import OpenAIServer
 
 QUESTIONS = [f"Where is order {n}?" for n in range(40)]
@@ -227,3 +230,95 @@ def test_an_agents_own_traces_become_the_cases_one_trace(project: Path, vcmp: Ru
             assert "retrieve" in names
     everything = client.search_traces(locations=[experiment.experiment_id], max_results=100)
     assert len(everything) == 12
+
+
+LEAKY = """
+import os
+
+def answer(question):
+    key = os.environ["MY_API_KEY"]
+    if "order 1" in question:
+        raise RuntimeError(f"401 for key {key}")
+    return f"I was told that the key is {key}"
+"""
+
+
+def test_the_value_of_a_key_reaches_no_file_and_no_screen(project: Path, vcmp: Run):
+    write(project, "agents/leaky.py", LEAKY)
+    write(project, "conf/agent/leaky.yaml", "_target_: agents.leaky.answer\n_partial_: true\n")
+    canary = "canary-4b1d-9f3e-secret"
+
+    done = vcmp("agent=leaky,basic", write_cases(project), "-m", env={"MY_API_KEY": canary})
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert canary not in done.stdout + done.stderr
+    files = [path for path in (project / "outputs").rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert not [path for path in files if canary.encode() in path.read_bytes()]
+
+
+def test_what_a_template_says_is_not_interpolated_again(project: Path, vcmp: Run):
+    """A prompt may talk about ${amount}, and must not be able to read the environment."""
+    write(project, "conf/prompts/odd.j2", "Answer for ${amount}, ${oc.env:HOME}.")
+
+    with OpenAIServer(answer) as server:
+        done = vcmp("agent.prompt=conf/prompts/odd.j2", "provider=compatible", "tracking=none",
+                    write_cases(project, 2), f"provider.base_url={server.base_url}")  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert system_prompt(server.answered[0]["body"]) == "Answer for ${amount}, ${oc.env:HOME}."
+
+
+def test_a_reader_that_goes_away_ends_the_output_and_not_the_sweep(project: Path):
+    command = (
+        f"{sys.executable} -m vcmp agent=basic,empathetic {write_cases(project)} tracking=none"
+    )
+    done = subprocess.run(
+        f"{command} -m | head -1; exit ${{PIPESTATUS[0]}}", shell=True, executable="/bin/bash",
+        cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert (sweep_folder(project) / "report.md").is_file()
+    codes = {"pass": 0, "fail": 1, "inconclusive": 3}
+    assert done.returncode == codes[verdict(project)["verdict"]]
+
+
+def test_a_run_without_any_answer_does_not_pass(project: Path, vcmp: Run):
+    write(project, "agents/broken.py", "def answer(question):\n    raise ValueError('no')\n")
+    write(project, "conf/agent/broken.yaml", "_target_: agents.broken.answer\n_partial_: true\n")
+
+    done = vcmp("agent=broken", "baseline=null", "tracking=none", write_cases(project))
+
+    assert done.returncode == 4, done.stdout + done.stderr
+
+
+def test_rules_about_one_version_hold_without_a_baseline(project: Path, vcmp: Run):
+    write(project, "conf/gate/strict.yaml",
+          "rules: [{_target_: vcmp.gates.Threshold, metric: empathy, min: 0.5}]")  # fmt: skip
+
+    for agent, code in {"basic": 1, "empathetic": 0}.items():
+        done = vcmp(f"agent={agent}", "gate=strict", "baseline=null", "tracking=none",
+                    write_cases(project))  # fmt: skip
+        assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_an_evaluation_that_is_missing_is_not_forgotten(project: Path, vcmp: Run):
+    vcmp("agent=basic,empathetic", "tracking=none", write_cases(project), "-m")
+    folder = sweep_folder(project)
+    (folder / "0/evaluation.json").unlink()
+
+    done = vcmp("conclude", str(folder))
+
+    assert done.returncode == 2
+    assert "0/evaluation.json is missing; the evaluation did not end." in done.stderr
+
+
+def test_several_files_of_scorers_and_removed_parameters(project: Path, vcmp: Run):
+    done = vcmp("scorers=[support,judged]", "~agent.max_tokens", "baseline=null", "tracking=none",
+                write_cases(project, 3))  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "customer_support_agent-basic-without_max_tokens-git-" in done.stdout
+    assert {"polite", "relevance_to_query"} <= rows(project, 0)[0]["scores"].keys()

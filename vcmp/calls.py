@@ -40,22 +40,35 @@ class Call:
     error: str = ""
 
 
-_collection: ContextVar[list[Call] | None] = ContextVar("vcmp_calls", default=None)
+@dataclass(slots=True)
+class _Collection:
+    calls: list[Call] = field(default_factory=list)
+    open: bool = True
+
+
+_collection: ContextVar[_Collection | None] = ContextVar("vcmp_calls", default=None)
 
 
 @contextmanager
 def collect() -> Iterator[list[Call]]:
     """Collect the calls made inside the block, in the order in which they ended."""
-    calls: list[Call] = []
-    token = _collection.set(calls)
+    collection = _Collection()
+    token = _collection.set(collection)
     try:
-        yield calls
+        yield collection.calls
     finally:
+        collection.open = False
         _collection.reset(token)
 
 
 def record(call: Call) -> None:
     """Add `call` to the collection it was made in; outside of one it is forgotten."""
-    calls = _collection.get()
-    if calls is not None:
-        calls.append(call)
+    collection = _collection.get()
+    if collection is not None and collection.open:
+        collection.calls.append(call)
+
+
+def abandoned() -> bool:
+    """Whether this code runs for a case that has ended without it: its answer came too late."""
+    collection = _collection.get()
+    return collection is not None and not collection.open

@@ -9,14 +9,17 @@ import itertools
 import os
 import shlex
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.screening import arrange, check_files, is_override
+from vcmp.secrets import scrub
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,8 +34,9 @@ VERBS = {
     "ui": "open the MLflow UI on the project's tracking store",
     "versions": "list and rank recorded versions; `versions show NAME` analyses one's traces",
 }
-SHOWS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--version", "--shell-completion", "-sc"}
+SHOWS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc"}
 """Options with which Hydra shows something and runs nothing."""
+UNUSABLE = 2
 INTERRUPTED = 128
 """Exit code of an interrupted run, plus the signal's number."""
 
@@ -46,16 +50,35 @@ def main(arguments: Sequence[str]) -> int:
     """
     try:
         return _dispatch(list(arguments))
-    except VcmpError as error:
+    except KeyboardInterrupt:
+        return INTERRUPTED + signal.SIGINT
+    except BrokenPipeError:
+        discard_output()
+        return 0
+    except Exception as error:
         if os.environ.get("VCMP_DEBUG") == "1":
             raise
-        print(f"vcmp: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED + 2
+        print(f"vcmp: {scrub(explain(error))}", file=sys.stderr)
+        return error.exit_code if isinstance(error, VcmpError) else UNUSABLE
+
+
+def explain(error: Exception) -> str:
+    """An error that ended the program, in at most three lines."""
+    if isinstance(error, VcmpError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}. Make room or give access, and run it again."
+    return (
+        f"{type(error).__name__}: {error}".splitlines()[0]
+        + "\n  This is a defect of vcmp. VCMP_DEBUG=1 shows where it is."
+    )
 
 
 def _dispatch(arguments: list[str]) -> int:
+    if arguments[:1] == ["--version"]:
+        print(f"vcmp {version('vcmp')}")
+        return 0
     if arguments[:1] in (["--help"], ["-h"], ["help"]):
         print(help_text(Path("conf")))
         return 0
@@ -118,9 +141,12 @@ def _run(settings: "Settings", folder: Path) -> int:
         done = sum(len(evaluation.results) for evaluation in evaluations)
         console.print(f"interrupted: {done} of {total} results are kept in {shown(folder)}")
         return INTERRUPTED + interrupt.signal
-    recorded = pipeline.record(evaluations, sweep)
     conclusion = present(folder, settings.policy, settings.record.report, console)
-    pipeline.attach(conclusion, recorded, sweep)
+    try:
+        pipeline.record(conclusion, sweep)
+    except KeyboardInterrupt:
+        console.print("interrupted: the report is complete, the record in the store is not")
+        raise
     return pipeline.exit_code(conclusion, settings.policy)
 
 
@@ -134,7 +160,10 @@ def enter_project(arguments: Sequence[str]) -> Path:
     for number, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         if name in ("--config-path", "-cp"):
-            conf = Path(value or arguments[number + 1])
+            following = arguments[number + 1 : number + 2]
+            if not value and not following:
+                raise ConfigError(f"{name}: names no folder. Write {name} FOLDER")
+            conf = Path(value or following[0])
     check_files(conf)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -169,11 +198,24 @@ def folder_overrides(folder: Path) -> list[str]:
 
 
 def make_console() -> "Console":
-    """The screen: no wrapping and no colour where stdout is not a terminal."""
+    """The screen: no wrapping and no colour where stdout is not a terminal; a reader that goes
+    away, as in `| head`, ends the output and not the sweep."""
     from rich.console import Console
 
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            discard_output()
+
+    if sys.stdout is None:
+        return Console(quiet=True)
     width = None if sys.stdout.isatty() else 1000
-    return Console(highlight=False, soft_wrap=True, width=width)
+    return Screen(highlight=False, soft_wrap=True, width=width)
+
+
+def discard_output() -> None:
+    """Let what is still printed go nowhere: nobody reads it any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def announce(sweep: "Sweep", console: "Console") -> None:

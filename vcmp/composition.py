@@ -74,7 +74,6 @@ class Job:
     """One composed configuration of a sweep."""
 
     number: int
-    folder: Path
     config: Mapping[str, Any]
     """Every interpolation resolved; plain values only."""
     choices: Mapping[str, str]
@@ -117,7 +116,6 @@ def _job(config: DictConfig, hydra: Any) -> Job:
     assert isinstance(values, dict)
     return Job(
         number=int(OmegaConf.select(hydra, "job.num") or 0),
-        folder=Path(hydra.runtime.output_dir),
         config={str(key): value for key, value in values.items()},
         choices=choices,
         overrides=tuple(override.lstrip("+") for override in hydra.overrides.task),
@@ -192,7 +190,7 @@ def explain(error: Exception) -> str:
     """A Hydra or OmegaConf error in at most three lines of vcmp's voice."""
     text = f"{error}\n{error.__cause__ or ''}"
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
-        return f"{found[1]}: several values make a sweep. Add --multirun"
+        return f"{found[1].lstrip('+')}: several values make a sweep. Add --multirun"
     if found := re.search(r"Environment variable '([^']+)' not found", text):
         return (
             f"{_full_key(text) or 'conf'}: environment variable {found[1]!r} is not set."

@@ -7,7 +7,7 @@ job.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,9 @@ from vcmp.errors import ConfigError
 from vcmp.gates import Policy
 from vcmp.pipeline import Sweep
 from vcmp.results import SweepRecord
-from vcmp.screening import secrets
-from vcmp.targets import Builder, imported_sources
-from vcmp.types import Dataset, Limits, Plan, Variant, Version
+from vcmp.secrets import scrub
+from vcmp.targets import Builder, imported_sources, refuse_inputs
+from vcmp.types import Dataset, Limits, Plan, Revision, Variant, Version
 
 if TYPE_CHECKING:
     from vcmp.provider import Provider
@@ -31,6 +31,8 @@ SHARED = (
     "call_deadline_s", "case_deadline_s",
 )  # fmt: skip
 YARDSTICK = ("dataset", "scorers")
+MLFLOW = "mlflow:"
+"""Begins the path of a dataset that lies in the MLflow store."""
 _MAX_SLUG = 24
 
 
@@ -85,6 +87,7 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
             gate=jobs[0].choices.get("gate", ""),
             policy=first["gate"],
             report=first["report"],
+            trust=tuple(first["trust"]),
             command=command,
         ),
     )
@@ -134,7 +137,7 @@ def name_variants(jobs: Sequence[Job]) -> list[str]:
     Raises:
         ConfigError: Two jobs are the same.
     """
-    names = [_name(job, [o for o in job.overrides if o.startswith("agent.")]) for job in jobs]
+    names = [_name(job, [*filter(_is_parameter, job.overrides)]) for job in jobs]
     if len(set(names)) < len(names):
         common = set.intersection(*(set(job.overrides) for job in jobs))
         varied = [[o for o in job.overrides if o not in common] for job in jobs]
@@ -147,92 +150,117 @@ def name_variants(jobs: Sequence[Job]) -> list[str]:
 
 
 def _name(job: Job, overrides: Sequence[str]) -> str:
-    slugs = (_slug(*override.removeprefix("agent.").split("=", 1)) for override in overrides)
-    return "-".join([job.choices.get("agent", "agent"), *slugs])
+    if "agent" not in job.choices or job.choices["agent"] == "None":
+        raise ConfigError("agent: names no single file of conf/agent. Choose one: agent=basic")
+    slugs = [_slug(override) for override in overrides]
+    return "-".join([job.choices["agent"], *slugs])
 
 
-def _slug(key: str, value: str) -> str:
-    """`temperature=0.7` as `temperature_0_7`; a path by its stem, a long value by its digest."""
+def _is_parameter(override: str) -> bool:
+    return override.lstrip("~").startswith("agent.")
+
+
+def _slug(override: str) -> str:
+    """`agent.temperature=0.7` as `temperature_0_7`, a template by its stem, `~agent.top_p` as
+    `without_top_p`; where signs are lost or cut off, a digest keeps two values apart."""
+    key, _, value = override.lstrip("~").removeprefix("agent.").partition("=")
+    key = re.sub(r"[^A-Za-z0-9]+", "_", key)
+    if override.startswith("~"):
+        return f"without_{key}"
     stem = Path(value).stem if value.endswith(".j2") else value
-    text = re.sub(r"[^A-Za-z0-9-]+", "_", stem).strip("_")
-    if not text or len(text) > _MAX_SLUG:
-        text = digest_of(value)[:6]
-    return f"{re.sub(r'[^A-Za-z0-9]+', '_', key)}_{text}"
+    if re.fullmatch(r"-?\d+\.\d+|[A-Za-z0-9_-]+", stem) and len(stem) <= _MAX_SLUG:
+        return f"{key}_{stem.replace('.', '_')}"
+    words = re.sub(r"[^A-Za-z0-9-]+", "_", stem)[:_MAX_SLUG].strip("_")
+    return "_".join(part for part in (key, words, digest_of(value)[:6]) if part)
 
 
 def plan_sweep(settings: Settings, folder: Path) -> Sweep:
     """Build one plan a job. The provider must be open: agents make their clients now.
 
     Raises:
-        ConfigError: An agent or a scorer cannot be built.
+        ConfigError: An agent or a scorer cannot be built, or does not take the dataset's inputs.
         DatasetError: The dataset cannot be read.
     """
-    built = [_build(settings, number) for number in range(len(settings.jobs))]
-    revision, note = versions.describe(settings.project, imported_sources(settings.project))
-    app = settings.jobs[0].config["app"]
-    plans = tuple(
-        Plan(
-            version=Version(
-                name=versions.name(app, parts["variant"].name, revision),
-                app=app,
-                variant=parts.pop("variant"),
-                revision=revision,
-            ),
-            answerer=settings.provider.answerer,
-            **parts,
-        )
-        for parts in built
-    )
-    record = settings.record
+    plans = [_build(settings, number) for number in range(len(settings.jobs))]
+    sources = imported_sources(settings.project)
+    revision, note = versions.describe(settings.project, [*sources, *_templates(settings)])
+    plans = [replace(plan, version=_name_version(plan.version, revision)) for plan in plans]
+    numbers = tuple(str(job.number) for job in settings.jobs)
     return Sweep(
         folder=folder,
-        plans=plans,
-        folders=tuple(job.folder for job in settings.jobs),
+        plans=tuple(plans),
+        folders=tuple(folder / number for number in numbers),
         limits=settings.limits,
-        record=SweepRecord(**{**_shallow(record), "notes": (note,) if note else ()}),
+        record=replace(settings.record, jobs=numbers, notes=(note,) if note else ()),
         tracker=settings.tracker,
+        traced=any(b"mlflow" in source.read_bytes() for source in sources),
         rerun=_rerun(settings.jobs[0], settings.project),
     )
+
+
+def _name_version(version: Version, revision: Revision | None) -> Version:
+    name = versions.name(version.app, version.variant.name, revision)
+    return replace(version, name=name, revision=revision)
+
+
+def _templates(settings: Settings) -> list[Path]:
+    prompts_of = (job.config["agent"].get("prompt") for job in settings.jobs)
+    return [settings.project / p for p in prompts_of if isinstance(p, str) and p.endswith(".j2")]
 
 
 def _rerun(job: Job, project: Path) -> tuple[str, ...]:
     """Overrides that evaluate another revision's default agent as this job does its own."""
     own = ("agent", "baseline", "tracking", "gate", "app")
-    kept = [o for o in job.overrides if o.split("=")[0].split(".")[0] not in own]
-    choices = [f"{group}={job.choices[group]}" for group in ("dataset", "scorers", "provider")]
-    path = project / job.config["dataset"]["path"]
+    kept = [o for o in job.overrides if re.split("[.=]", o)[0] not in own]
+    choices = [
+        f"{group}={job.choices[group]}"
+        for group in ("dataset", "scorers", "provider")
+        if group in job.choices
+    ]
+    path = job.config["dataset"]["path"]
+    if not path.startswith(MLFLOW):
+        path = str(project / path)
     return (*choices, *kept, f"dataset.path='{path}'", f"app={job.config['app']}")
 
 
-def _shallow(record: SweepRecord) -> dict[str, Any]:
-    return {key: getattr(record, key) for key in SweepRecord.__slots__}
-
-
-def _build(settings: Settings, number: int) -> dict[str, Any]:
+def _build(settings: Settings, number: int) -> Plan:
+    """The job's plan; its version is named once all agents are imported."""
     job, variant = settings.jobs[number], settings.variants[number]
-    where = f"agent={job.choices.get('agent')}"
+    where = f"agent={job.choices['agent']}"
     node = _with_prompt(job.config["agent"], settings.project)
     if "_target_" not in node:
         raise ConfigError(f"{where}: has no _target_. Name the agent: _target_: agents.module.Name")
     chosen = _build_scorers(job, settings.builder)
-    return {
-        "variant": Variant(name=variant.name, choice=variant.choice, params=redact(node)),
-        "agent": settings.builder.build(node, where),
-        "dataset": _load_dataset(job, settings),
-        "scorers": chosen,
-        "cards": {name: scorers.card_of(scorer) for name, scorer in chosen.items()},
-        "repeats": job.config["repeats"],
-        "seed": job.config["seed"],
-    }
+    agent, dataset = settings.builder.build(node, where), _load_dataset(job, settings)
+    for case in dataset.cases:
+        refuse_inputs(agent, case.inputs, f"{where}: case {case.id!r} of {dataset.name}")
+    return Plan(
+        version=Version(
+            name="",
+            app=job.config["app"],
+            variant=replace(variant, params=scrub(node)),
+        ),
+        agent=agent,
+        dataset=dataset,
+        scorers=chosen,
+        cards={name: scorers.card_of(scorer) for name, scorer in chosen.items()},
+        answerer=settings.provider.answerer,
+        repeats=job.config["repeats"],
+        seed=job.config["seed"],
+    )
 
 
 def _with_prompt(agent: Mapping[str, Any], project: Path) -> dict[str, Any]:
     """The agent's node with the text of its prompt, where that is a template file."""
     node = dict(agent)
-    values = node.pop("prompt_values", {})
+    values = node.pop("prompt_values", None) or {}
     prompt = node.get("prompt")
     if isinstance(prompt, str) and prompt.endswith(".j2"):
         node["prompt"] = prompts.render(project / prompt, values, folder=project)
+    elif values:
+        raise ConfigError(
+            "agent.prompt_values: only a template has values. Name one: agent.prompt=….j2"
+        )
     return node
 
 
@@ -253,22 +281,10 @@ def _build_scorers(job: Job, builder: Builder) -> dict[str, Any]:
 def _load_dataset(job: Job, settings: Settings) -> Dataset:
     dataset = job.config["dataset"]
     path, name, limit = dataset["path"], dataset["name"], dataset["limit"]
-    if not path.startswith("mlflow:"):
+    if not path.startswith(MLFLOW):
         return datasets.load(Path(path), name=name, limit=limit)
     if settings.tracker is None:
         raise ConfigError(f"dataset.path={path}: needs the MLflow store. Set tracking=mlflow")
-    recorded = path.removeprefix("mlflow:")
+    recorded = path.removeprefix(MLFLOW)
     rows = settings.tracker.dataset(recorded)
     return datasets.build(enumerate(rows, 1), name=name or recorded, where=path, limit=limit)
-
-
-def redact(value: Any) -> Any:
-    """`value` with the values of key-like environment variables put back into their names."""
-    if isinstance(value, Mapping):
-        return {key: redact(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [redact(item) for item in value]
-    if isinstance(value, str):
-        for name, secret in secrets().items():
-            value = value.replace(secret, f"${{oc.env:{name}}}")
-    return value

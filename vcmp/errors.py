@@ -34,6 +34,12 @@ class ResultsError(VcmpError):
     """Result files are missing or cannot be read."""
 
 
+class EvaluationError(VcmpError):
+    """An evaluation came to an end that says nothing about its versions."""
+
+    exit_code = 4
+
+
 class ComparisonError(VcmpError):
     """Two evaluations are not comparable."""
 

@@ -19,7 +19,8 @@ from vcmp.gates import Policy
 from vcmp.provider import meter
 from vcmp.results import SweepRecord
 from vcmp.scorers import adapt, card_of
-from vcmp.tracking import Capture, MlflowTracker, Recorded
+from vcmp.secrets import scrub
+from vcmp.tracking import Capture, MlflowTracker
 from vcmp.types import (
     Answerer,
     Conclusion,
@@ -48,6 +49,8 @@ class Sweep:
     limits: Limits
     record: SweepRecord
     tracker: MlflowTracker | None = None
+    traced: bool = False
+    """Whether the project's code uses MLflow, so that its agents may trace themselves."""
     rerun: tuple[str, ...] = ()
     """Overrides with which another revision is evaluated alike."""
 
@@ -104,13 +107,12 @@ def evaluate(
         One evaluation a plan, in their order.
     """
     return _evaluate(
-        plans, limits or Limits(), on_result, interrupt or Interrupt(), traced=_is_traced()
+        plans,
+        limits or Limits(),
+        on_result,
+        interrupt or Interrupt(),
+        traced="mlflow" in sys.modules,
     )
-
-
-def _is_traced() -> bool:
-    """Whether an agent may trace itself: then it has imported mlflow by the time it is built."""
-    return "mlflow" in sys.modules
 
 
 def _evaluate(
@@ -146,7 +148,6 @@ def run(
         ConfigError: The baseline is not in it.
         ComparisonError: The recorded baseline was made with other cases or scorers.
     """
-    traced = _is_traced()  # before the store imports mlflow itself
     if sweep.tracker:
         sweep.tracker.prepare()
     record = replace(sweep.record, notes=(*sweep.record.notes, *_fetch_baseline(sweep)))
@@ -156,7 +157,7 @@ def run(
         results.append(result, sweep.folders[plan])
         on_result(plan, result)
 
-    evaluations = _evaluate(sweep.plans, sweep.limits, keep, interrupt, traced=traced)
+    evaluations = _evaluate(sweep.plans, sweep.limits, keep, interrupt, traced=sweep.traced)
     for done, folder in zip(evaluations, sweep.folders, strict=True):
         results.save(done, folder)
     return evaluations
@@ -171,12 +172,24 @@ def _fetch_baseline(sweep: Sweep) -> tuple[str, ...]:
     return (note,) if note else ()
 
 
-def record(evaluations: Sequence[Evaluation], sweep: Sweep) -> tuple[Recorded, ...]:
-    """Record every evaluation in the tracking store, when there is one."""
+def record(conclusion: Conclusion, sweep: Sweep) -> None:
+    """Record every evaluation of a concluded sweep, its reports and verdict, in the store.
+
+    What is recorded is what lies in the files, where no secret is.
+
+    Raises:
+        TrackingError: The store failed; files and reports are complete.
+    """
     if not sweep.tracker:
-        return ()
-    pairs = zip(evaluations, sweep.folders, strict=True)
-    return tuple(sweep.tracker.record(done, folder) for done, folder in pairs)
+        return
+    outcomes = {verdict.candidate: verdict.outcome for verdict in conclusion.verdicts}
+    reports_of = [sweep.folder / name for name in REPORT_FILES]
+    for folder in sweep.folders:
+        done = results.load(folder)
+        recorded = sweep.tracker.record(done, folder)
+        outcome = outcomes.get(done.version.name)
+        tags = {"vcmp.verdict": outcome} if outcome else {"vcmp.role": "baseline"}
+        sweep.tracker.attach(recorded, reports_of, tags)
 
 
 def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
@@ -187,7 +200,7 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
         ComparisonError: Versions of the sweep are not comparable.
     """
     record = results.load_record(folder)
-    evaluations = results.load_sweep(folder)
+    evaluations = results.load_sweep(folder, record)
     outside = results.load_baseline(folder)
     chosen = baselines.choose([e.version.variant for e in evaluations], record.baseline)
     if outside:
@@ -231,23 +244,7 @@ def write_reports(conclusion: Conclusion, folder: Path, *, template: str, limit:
         reports.junit(conclusion),
     )
     for name, text in zip(REPORT_FILES, texts, strict=True):
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-def attach(conclusion: Conclusion, recorded: Sequence[Recorded], sweep: Sweep) -> None:
-    """Put the reports and each candidate's verdict beside the recorded evaluations.
-
-    Args:
-        conclusion: Of the sweep.
-        recorded: As `record` gives it; () without a tracking store.
-        sweep: The sweep.
-    """
-    outcomes = {verdict.candidate: verdict.outcome for verdict in conclusion.verdicts}
-    for item, plan in zip(recorded, sweep.plans, strict=bool(recorded)):
-        if sweep.tracker:
-            outcome = outcomes.get(plan.version.name)
-            tags = {"vcmp.verdict": outcome} if outcome else {"vcmp.role": "baseline"}
-            sweep.tracker.attach(item, [sweep.folder / file for file in REPORT_FILES], tags)
+        (folder / name).write_text(scrub(text), encoding="utf-8")
 
 
 def exit_code(conclusion: Conclusion, policy: Policy) -> int:

@@ -6,7 +6,7 @@ outputs/<sweep>/<n>/evaluation.json     everything else about the evaluation
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcmp.errors import ResultsError
 from vcmp.metrics import summarize
+from vcmp.secrets import scrub
 from vcmp.types import Evaluation, Result
 
 if TYPE_CHECKING:
@@ -35,27 +36,31 @@ class SweepRecord:
     policy: Mapping[str, Any] = field(default_factory=dict)
     """The composed `gate` group."""
     report: Mapping[str, Any] = field(default_factory=dict)
+    trust: tuple[str, ...] = ()
+    """Modules beside the project's own that rules may be from."""
+    jobs: tuple[str, ...] = ()
+    """Folders of the sweep's evaluations; none may be missing from a conclusion."""
     command: str = ""
     notes: tuple[str, ...] = ()
 
 
 def append(result: Result, folder: Path) -> None:
     """Add one line to the folder's results.jsonl; it is on disk for other readers on return."""
-    line = json.dumps(asdict(result), ensure_ascii=True, default=str)
+    folder.mkdir(parents=True, exist_ok=True)
+    line = _line(result)
     with (folder / "results.jsonl").open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+        file.write(line)
 
 
 def save(evaluation: Evaluation, folder: Path) -> None:
     """Write evaluation.json, and results.jsonl in the order of the dataset."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(asdict(result), default=str) + "\n" for result in evaluation.results]
-    _replace(folder / "results.jsonl", "".join(lines))
+    _replace(folder / "results.jsonl", map(_line, evaluation.results))
     document = asdict(replace(evaluation, results=()))
     del document["results"]
     document["dataset"]["digest"] = evaluation.dataset.digest
     document |= {"schema": SCHEMA, "metrics": summarize(evaluation)}
-    _replace(folder / "evaluation.json", _pretty(document))
+    _replace(folder / "evaluation.json", [_pretty(document)])
 
 
 def load(folder: Path) -> Evaluation:
@@ -79,19 +84,19 @@ def load(folder: Path) -> Evaluation:
     return evaluation
 
 
-def load_sweep(folder: Path) -> tuple[Evaluation, ...]:
+def load_sweep(folder: Path, record: SweepRecord) -> tuple[Evaluation, ...]:
     """The sweep's evaluations, in the order of its jobs.
 
     Raises:
-        ResultsError: There is none, or one cannot be read.
+        ResultsError: One is missing, as after an interrupt, or cannot be read.
     """
-    jobs = [path.parent for path in folder.glob("*/evaluation.json")]
-    jobs = [job for job in jobs if job.name != BASELINE]
-    if not jobs:
+    missing = [job for job in record.jobs if not (folder / job / "evaluation.json").is_file()]
+    if missing:
         raise ResultsError(
-            f"{folder}: no <n>/evaluation.json in it. Give the folder of a sweep: outputs/<sweep>"
+            f"{folder}: {missing[0]}/evaluation.json is missing; the evaluation did not end."
+            " Evaluate again."
         )
-    return tuple(load(job) for job in sorted(jobs, key=lambda job: (len(job.name), job.name)))
+    return tuple(load(folder / job) for job in record.jobs)
 
 
 def load_baseline(folder: Path) -> Evaluation | None:
@@ -101,7 +106,7 @@ def load_baseline(folder: Path) -> Evaluation | None:
 
 
 def save_record(record: SweepRecord, folder: Path) -> None:
-    _replace(folder / "sweep.json", _pretty({"schema": SCHEMA, **asdict(record)}))
+    _replace(folder / "sweep.json", [_pretty({"schema": SCHEMA, **asdict(record)})])
 
 
 def load_record(folder: Path) -> SweepRecord:
@@ -111,6 +116,8 @@ def load_record(folder: Path) -> SweepRecord:
         ResultsError: The file is missing or damaged.
     """
     path = folder / "sweep.json"
+    if not path.is_file():
+        raise ResultsError(f"{folder}: is no folder of a sweep. Give one: outputs/<sweep>")
     try:
         record: SweepRecord = _adapter(SweepRecord).validate_python(_read(path))
     except ValueError as error:
@@ -133,15 +140,20 @@ def _damaged(path: Path, error: Exception) -> ResultsError:
     return ResultsError(f"{path}: cannot be read ({what}). Evaluate again.")
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, parts: Iterable[str]) -> None:
     """Write a whole file or none: a reader never meets half of it."""
     new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
+    with new.open("w", encoding="utf-8") as file:
+        file.writelines(parts)
     new.replace(path)
 
 
+def _line(result: Result) -> str:
+    return f"{scrub(json.dumps(asdict(result), ensure_ascii=True, default=str))}\n"
+
+
 def _pretty(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, indent=1, ensure_ascii=True, default=str) + "\n"
+    return f"{scrub(json.dumps(document, indent=1, ensure_ascii=True, default=str))}\n"
 
 
 @cache

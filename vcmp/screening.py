@@ -7,11 +7,12 @@ Nothing of Hydra is imported: a mistake costs no start-up time.
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from vcmp.errors import ConfigError
+from vcmp.secrets import known_secrets
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000
@@ -20,8 +21,8 @@ MAX_NODES = 50_000
 _OVERRIDE = re.compile(r"^(~|[+]{0,2}[A-Za-z_][\w./@:-]*=)")
 _KEY_NAME = re.compile(r"(api_?key|token|secret|password)$", re.IGNORECASE)
 _KEY_VALUE = re.compile(r"\b(sk|pk|ghp|gho|glpat|xox[abp])[-_][A-Za-z0-9_-]{12,}")
-_SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-_MIN_SECRET = 12
+_URL_WITH_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+_HYDRA_PACKAGE = re.compile(r"^#\s*@package\s+hydra\b", re.MULTILINE)
 
 
 def is_override(argument: str) -> bool:
@@ -53,22 +54,13 @@ def arrange(arguments: Sequence[str]) -> list[str]:
 def _refuse_key(argument: str) -> None:
     name, _, value = argument.partition("=")
     named = bool(_KEY_NAME.search(name)) and value not in ("", "null") and "${" not in value
-    if named or _KEY_VALUE.search(argument) or any(v in argument for v in secrets().values()):
+    secret = _KEY_VALUE.search(argument) or _URL_WITH_PASSWORD.search(argument)
+    if named or secret or any(v in argument for v in known_secrets().values()):
         shown = name.lstrip("+") if _OVERRIDE.match(argument) else "the command line"
         raise ConfigError(
             f"{shown}: looks like a key, and the command line is written to outputs/ and reports.\n"
             "  Put it into an environment variable and name that: provider.api_key_env=NAME"
         )
-
-
-def secrets(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment variables whose values must never be written, by name."""
-    variables = os.environ if environment is None else environment
-    return {
-        name: value
-        for name, value in variables.items()
-        if _SECRET_VARIABLE.search(name) and len(value) >= _MIN_SECRET and value[0] not in "/~."
-    }
 
 
 def check_files(conf: Path) -> None:
@@ -81,7 +73,11 @@ def check_files(conf: Path) -> None:
     if not (conf / "config.yaml").is_file():
         raise _no_config(conf)
     for path in sorted(conf.rglob("*.yaml")):
-        check_file(path, where=os.path.relpath(path))
+        where = os.path.relpath(path)
+        if path.relative_to(conf).parts[:2] == ("hydra", "callbacks"):
+            raise _callbacks(where)
+        if path.is_file() and not path.name.startswith("."):  # not an editor's lock
+            check_file(path, where=where)
 
 
 def _no_config(conf: Path) -> ConfigError:
@@ -105,7 +101,8 @@ def check_file(path: Path, *, where: str) -> None:
             "\n  Put data into a dataset file."
         )
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=loader)
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -114,6 +111,8 @@ def check_file(path: Path, *, where: str) -> None:
         raise ConfigError(f"{where}: not YAML ({str(error).splitlines()[0]}). Mend it.") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: nested too deeply. Write it flat.") from error
+    if _HYDRA_PACKAGE.search(text):
+        raise _callbacks(where)
     if root is not None:
         _refuse_bomb(root, where)
         _refuse_callbacks(root, where)
@@ -148,16 +147,25 @@ def _children(node: Any) -> Iterable[Any]:
 
 
 def _refuse_callbacks(root: Any, where: str) -> None:
-    if isinstance(root.value, str):
-        return
-    top = (
-        {key.value: value for key, value in root.value if isinstance(key.value, str)}
-        if (root.id == "mapping")
-        else {}
-    )
-    hydra = top.get("hydra")
-    names = [key.value for key, _ in hydra.value] if hydra and hydra.id == "mapping" else []
-    if "callbacks" in names or "hydra.callbacks" in top:
-        raise ConfigError(
-            f"{where}: hydra.callbacks runs code before anything is checked. Remove it."
-        )
+    """Refuse every way in which a file can have Hydra call code of its choice."""
+    for key, value in _items(root):
+        hydra = [inner for inner, _ in _items(value)] if key == "hydra" else []
+        chosen = _scalars(value) if key == "defaults" else []
+        if "callbacks" in hydra or any("hydra/callbacks" in text for text in chosen):
+            raise _callbacks(where)
+
+
+def _items(node: Any) -> list[tuple[str, Any]]:
+    if node.id != "mapping":
+        return []
+    return [(str(key.value), value) for key, value in node.value]
+
+
+def _scalars(node: Any) -> Iterable[str]:
+    if isinstance(node.value, str):
+        return [node.value]
+    return [text for child in _children(node) for text in _scalars(child)]
+
+
+def _callbacks(where: str) -> ConfigError:
+    return ConfigError(f"{where}: hydra.callbacks runs code before anything is checked. Remove it.")

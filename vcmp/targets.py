@@ -10,6 +10,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +40,14 @@ class Builder:
             ConfigError: The target may not be named, cannot be imported, or does not take the
                 parameters.
         """
-        from hydra.errors import InstantiationException
-        from hydra.utils import instantiate
-
         self.check(node, where)
         try:
-            return instantiate(dict(node), _convert_="all")
-        except InstantiationException as error:
-            cause = error.__cause__ or error
-            if isinstance(cause, VcmpError):
-                raise type(cause)(f"{where}: {cause}") from error
-            what = f"{type(cause).__name__}: {cause}".splitlines()[0]
+            return _construct(node, where)
+        except VcmpError as error:
+            named = str(error).startswith(where)
+            raise type(error)(str(error) if named else f"{where}: {error}") from error
+        except (Exception, SystemExit) as error:
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise ConfigError(
                 f"{where}: {node['_target_']} cannot be built ({what}). Correct its parameters."
             ) from error
@@ -70,18 +68,44 @@ class Builder:
         if not isinstance(name, str) or "." not in name:
             raise ConfigError(f"{where}: _target_ {name!r} names nothing. Write module.name")
         if not self._trusted(name):
-            raise ConfigError(
-                f"{where}: _target_ {name!r} is outside of the project and of vcmp.\n"
-                f"  If its code may run here, say so in conf/config.yaml: trust: "
-                f"[{name.split('.')[0]}]"
-            )
-        _check_parameters(node, locate(name, where), where)
+            raise _not_trusted(name, name.split(".")[0], where)
+        target = locate(name, where)
+        home = getattr(target, "__module__", None)
+        if isinstance(home, str) and not self._trusted(home):
+            raise _not_trusted(name, home.split(".")[0], where)
+        _check_parameters(node, target, where)
 
     def _trusted(self, name: str) -> bool:
         top = name.split(".")[0]
         own = (self.project / top).is_dir() or (self.project / f"{top}.py").is_file()
         allowed = (*TRUSTED, *self.trust)
         return own or any(name == root or name.startswith(f"{root}.") for root in allowed)
+
+
+def _construct(node: Any, where: str) -> Any:
+    """Call the targets in `node`, inner ones first. Texts are taken as they are: Hydra's own
+    `instantiate` would interpolate what a prompt's template has put in."""
+    if isinstance(node, (list, tuple)):
+        return [_construct(value, where) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    if "_target_" not in node:
+        return {key: _construct(value, where) for key, value in node.items()}
+    given = {k: _construct(v, where) for k, v in node.items() if not str(k).startswith("_")}
+    arguments = [_construct(value, where) for value in node.get("_args_", ())]
+    target = locate(node["_target_"], where)
+    return (
+        partial(target, *arguments, **given)
+        if node.get("_partial_")
+        else (target(*arguments, **given))
+    )
+
+
+def _not_trusted(name: str, root: str, where: str) -> ConfigError:
+    return ConfigError(
+        f"{where}: _target_ {name!r} is outside of the project and of vcmp.\n"
+        f"  If its code may run here, say so in conf/config.yaml: trust: [{root}]"
+    )
 
 
 def locate(name: str, where: str) -> Callable[..., Any]:
@@ -115,7 +139,7 @@ def _import_longest(parts: Sequence[str], where: str) -> tuple[Any, Sequence[str
             if package and not hasattr(module, parts[length - 1]):
                 raise _no_module(path, module, where) from error
             return module, parts[length - 1 :]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _broken(path, error, where) from error
     return module, parts[-1:]
 
@@ -126,7 +150,7 @@ def _no_module(path: str, parent: Any, where: str) -> ConfigError:
     return ConfigError(f"{where}: there is no module {path!r}.{suggest(path, siblings)}")
 
 
-def _broken(path: str, error: Exception, where: str) -> ConfigError:
+def _broken(path: str, error: BaseException, where: str) -> ConfigError:
     trace, line = error.__traceback__, ""
     while trace:
         file = Path(trace.tb_frame.f_code.co_filename)
@@ -184,6 +208,33 @@ def _refuse_type(value: Any, wanted: Any, where: str) -> None:
     fits = isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
     if not fits and not (wanted is float and isinstance(value, int)):
         raise ConfigError(f"{where}={value!r} is not {_NAMES[wanted]}. Correct the value.")
+
+
+def refuse_inputs(agent: Callable[..., Any], inputs: Mapping[str, Any], where: str) -> None:
+    """Refuse inputs that the agent cannot be called with.
+
+    Raises:
+        ConfigError: It takes other names; the message says which.
+    """
+    try:
+        parameters = inspect.signature(agent).parameters
+    except (ValueError, TypeError):
+        return
+    takes = [name for name, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]
+    needs = [
+        name
+        for name, p in parameters.items()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    strange = [name for name in inputs if name not in takes and not anything]
+    missing = [name for name in needs if name not in inputs]
+    if strange or missing:
+        raise ConfigError(
+            f"{where} has the inputs {', '.join(inputs)}, but the agent takes "
+            f"{', '.join(takes) or 'none'}.\n  Rename the inputs, or the agent's parameters;"
+            " what it must not see belongs into expectations."
+        )
 
 
 def imported_sources(project: Path) -> tuple[Path, ...]:

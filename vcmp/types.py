@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from vcmp.calls import Call
 from vcmp.digests import digest_of
+from vcmp.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,10 +203,18 @@ class Plan:
     repeats: int = 1
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ConfigError(f"repeats={self.repeats} asks nothing. Give it 1 or more.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How hard and how long to try."""
+    """How hard and how long to try.
+
+    Raises:
+        ConfigError: A number is not above zero.
+    """
 
     concurrency: int = 16
     """Cases in flight, over all versions together."""
@@ -215,6 +224,12 @@ class Limits:
     """Wall-clock seconds for one attempt of one call."""
     case_deadline_s: float = 180.0
     """Wall-clock seconds for one case, all its calls and waits included."""
+
+    def __post_init__(self) -> None:
+        for limit in ("concurrency", "attempts", "call_deadline_s", "case_deadline_s"):
+            value = getattr(self, limit)
+            if not value > 0:
+                raise ConfigError(f"{limit}={value} leaves no room to run. Give it more than 0.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

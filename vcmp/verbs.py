@@ -1,8 +1,9 @@
 """The commands beside the main job: `vcmp conclude`, `vcmp versions`, `vcmp ui`."""
 
 import argparse
+import os
 import shlex
-import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,10 +43,13 @@ def conclude(options: list[str], overrides: list[str]) -> int:
     from vcmp.targets import Builder
 
     record = results.load_record(folder)
-    builder = Builder(Path.cwd())
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # a rule may be the project's own
+    builder = Builder(Path.cwd(), record.trust)
     gate, name, report = record.policy, record.gate, record.report
     if overrides:
-        job = _compose(overrides)
+        chosen = any(override.startswith("gate=") for override in overrides)
+        job = _compose(overrides if chosen else [*overrides, f"gate={record.gate}"])
         builder = Builder(Path.cwd(), tuple(job.config["trust"]))
         gate, name, report = job.config["gate"], job.choices["gate"], job.config["report"]
     policy = config.build_policy(gate, name, builder)
@@ -84,7 +88,7 @@ def ui(options: list[str], overrides: list[str]) -> int:
     print(shlex.join(command), flush=True)
     if parsed.print or len(command) == 1:
         return 0
-    return subprocess.run(command, check=False).returncode
+    return os.execv(command[0], command)  # signals then reach the server, and no one else
 
 
 def _tracker(overrides: Sequence[str]) -> "MlflowTracker":

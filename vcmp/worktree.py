@@ -52,9 +52,10 @@ def _resolve(revision: str, project: Path, where: str) -> str:
     try:
         return _git(project, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        branch = revision.removeprefix("origin/")
         raise ConfigError(
             f"{where}: git has no revision {revision!r} here.\n"
-            f"  Correct the name, or fetch it first: git fetch origin {revision}"
+            f"  Correct the name, or fetch it first: git fetch origin {branch}"
         ) from error
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from vcmp.calls import abandoned
 from vcmp.provider.connections import close_with_loop
 from vcmp.provider.exchange import Exchange, StoppedError
 from vcmp.provider.streams import watch
@@ -30,7 +31,8 @@ def meter(limits: Limits, stopping: Callable[[], bool]) -> Iterator[None]:
 
     Args:
         limits: Attempts and deadlines.
-        stopping: While it says True no request is sent: `StoppedError` is raised.
+        stopping: While it says True no request is sent: `StoppedError` is raised. So it is in a
+            thread or task whose case has ended without it.
     """
     from openai._base_client import AsyncAPIClient, SyncAPIClient
 
@@ -57,7 +59,7 @@ def _metered(
     def request(client: Any, cast_to: Any, options: Any, **how: Any) -> Any:
         exchange = Exchange(client, options, limits)
         while True:
-            exchange.begin(stopping())
+            exchange.begin(stopping() or abandoned())
             try:
                 prepared = exchange.options(timeout_s=limits.call_deadline_s)
                 reply = exchange.checked(send(client, cast_to, prepared, **how), cast_to)
@@ -76,7 +78,7 @@ def _metered_async(
         exchange = Exchange(client, options, limits)
         await close_with_loop(client._client)
         while True:
-            exchange.begin(stopping())
+            exchange.begin(stopping() or abandoned())
             try:
                 async with exchange.deadline():
                     reply = await send(client, cast_to, exchange.options(), **how)

@@ -1,0 +1,64 @@
+"""Ctrl-C and SIGTERM: stop gently at the first, at once at the second."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+GRACE_S = 3.0
+"""Seconds that cases in flight get to finish after an interrupt."""
+
+
+class Interrupt:
+    """Remembers that the user, or the machine, asked to stop."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        """Number of the signal that came; 0 while none did."""
+
+    def requested(self) -> bool:
+        return self.signal != 0
+
+
+@contextmanager
+def heeded(interrupt: Interrupt, workers: Sequence[asyncio.Task[None]]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop the workers while the block runs.
+
+    They are caught outside of the event loop, which an agent may be blocking.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def cancel() -> None:
+        for worker in workers:
+            worker.cancel()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if interrupt.requested():
+            os._exit(128 + number)
+        interrupt.signal = number
+        loop.call_soon_threadsafe(loop.call_later, GRACE_S, cancel)
+        threading.Thread(target=_end_blocked, args=(loop, number), daemon=True).start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_blocked(loop: asyncio.AbstractEventLoop, number: int) -> None:
+    """End the process when the loop does not turn any more: an async agent blocks it.
+
+    Every finished row is on disk by then.
+    """
+    turned = threading.Event()
+    loop.call_soon_threadsafe(turned.set)
+    if not turned.wait(GRACE_S + 1):
+        os._exit(128 + number)
