@@ -164,15 +164,17 @@ def conclusion(
     baseline: Evaluation,
     *candidates: Evaluation,
     outcome: Outcome = "pass",
-    findings: Sequence[Finding] = (),
+    findings: Sequence[Finding] | None = None,
     reason: str = "polite rose by 0.17",
     verdicts: Sequence[Verdict] | None = None,
     **more: Any,
 ) -> Conclusion:
     """A conclusion about `candidates`, all judged alike unless `verdicts` says otherwise.
 
-    With a baseline alone nothing was compared.
+    With a baseline alone nothing was compared. By default one rule was asked.
     """
+    if findings is None:
+        findings = [finding(outcome=outcome)]
     if verdicts is None:
         verdicts = [verdict(each, outcome, findings, reason) for each in candidates]
     passed = [each.variant for each in verdicts if each.outcome == "pass"]
@@ -183,7 +185,7 @@ def conclusion(
             "comparisons": tuple(comparison(baseline, each) for each in candidates),
             "verdicts": tuple(verdicts),
             "outcome": outcome,
-            "best": passed[0] if passed else "",
+            "best": passed[0] if passed and candidates else "",
             "gate": "release",
             "command": "python -m vcmp agent=empathetic,basic --multirun",
             **more,

@@ -1,6 +1,7 @@
 """What the stories share: a copied sample project in a git repository, and the command line."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def run_vcmp(
     project: Path, *arguments: str, env: dict[str, str] | None = None, timeout: float = 100
 ) -> "subprocess.CompletedProcess[str]":
     """Run `python -m vcmp` in the project, as a user would; no key is set unless `env` does."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "MLFLOW_"))}
+    inherited = {k: v for k, v in os.environ.items() if not re.match("_?(OPENAI|MLFLOW)_", k)}
     return subprocess.run(
         [sys.executable, "-m", "vcmp", *arguments],
         cwd=project,

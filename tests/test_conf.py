@@ -1,5 +1,6 @@
 """Every file in conf/ composes, builds, and says in its first line what it is."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def test_there_are_choices_to_build():
 @pytest.mark.parametrize("path", CHOICES, ids=str)
 @pytest.mark.filterwarnings("ignore:::(?!vcmp|agents)")  # MLflow's imports warn
 def test_choice_composes_and_builds(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "environ", os.environ.copy())  # what is set here stays here
     set_defaults()
     monkeypatch.chdir(ROOT)
     monkeypatch.syspath_prepend(ROOT)

@@ -24,9 +24,10 @@ from vcmp.gates import (
     Threshold,
     combine,
     decide,
+    decide_alone,
     rank,
 )
-from vcmp.types import Case
+from vcmp.types import Case, Finding
 
 GATES = Path(__file__).parent.parent / "conf" / "gate"
 NOT_WORSE = NonInferiority("polite")
@@ -79,7 +80,7 @@ def test_a_hundred_cases_of_one_cluster_decide_nothing():
     finding = find(side([1.0] * 100, **one), side([0.0] * 100, **one), NOT_WORSE)
 
     assert finding.outcome == "inconclusive"
-    assert "over 100 cases in only 1 cluster" in finding.observed
+    assert ", 100 cases in 1 cluster; nothing is decided on fewer than 4" in finding.observed
 
 
 def test_three_losses_in_twelve_cases_of_twenty_repeats_are_not_certain():
@@ -96,8 +97,7 @@ def test_a_huge_loss_of_thirty_cases_fails():
     assert (finding.outcome, finding.alert, finding.n) == ("fail", True, 30)
     assert finding.rule == "polite >= baseline - 0.05"
     assert finding.observed == (
-        "-0.500 (from 1.00 to 0.50) over 30 cases, 95 % CI -0.67 to -0.33; "
-        "95 % sure of at most -0.356"
+        "−0.500 (1.000 → 0.500), 95 % CI −0.668 to −0.330, 30 cases; needs > −0.05"
     )
     assert finding.advice == "15 cases got worse and 0 better: read the worst first."
 
@@ -115,7 +115,7 @@ def test_a_certain_loss_inside_the_margin_passes_with_an_alert():
     finding = find(side([0.8, 0.9] * 200), side([0.79, 0.88] * 200), NOT_WORSE)
 
     assert (finding.outcome, finding.alert) == ("pass", True)
-    assert finding.observed.endswith("certainly worse than the baseline")
+    assert finding.observed.endswith("; certainly worse than the baseline; needs > −0.05")
 
 
 def test_lower_is_better_where_the_rule_says_so():
@@ -284,7 +284,7 @@ def test_a_threshold_by_point_reads_any_public_metric():
     verdict = judge(side([1.0] * 10), candidate, *rules)
 
     assert [finding.outcome for finding in verdict.findings] == ["pass", "fail", "pass", "pass"]
-    assert verdict.findings[1].observed == "3.20 over 10 cases"
+    assert verdict.findings[1].observed == "3.200, 10 cases"
 
 
 def test_an_unknown_public_metric_is_invalid():
@@ -339,7 +339,7 @@ def test_a_95th_percentile_of_few_cases_decides_nothing():
     finding = find(side([1.0] * 299), side([1.0] * 299), MaxRatio("latency_s", stat="p95"))
 
     assert finding.outcome == "inconclusive"
-    assert finding.observed == "1.00 x baseline over 299 cases, too few for a 95th percentile"
+    assert finding.observed == "1.000 x baseline over 299 cases, too few for a 95th percentile"
     assert finding.advice == "Use stat: p50 or gmr, or evaluate at least 300 cases."
 
 
@@ -377,7 +377,7 @@ def test_an_alarm_names_the_score_that_was_lost():
     finding = find(*losing(8), NoRegression())
 
     assert (finding.metric, finding.rule) == ("polite", "no certain loss of any score")
-    assert finding.observed.startswith("polite -0.080 (from 1.00 to 0.92) over 100 cases")
+    assert finding.observed.startswith("polite −0.080 (1.000 → 0.920), 95 % CI ")
     assert finding.alert
 
 
@@ -388,7 +388,8 @@ def test_a_failed_rule_outweighs_an_undecided_one():
 
     assert [finding.outcome for finding in verdict.findings] == ["inconclusive", "fail"]
     assert verdict.outcome == "fail"
-    assert verdict.reason.startswith("polite >= baseline - 0.05 does not hold: -0.500 (from")
+    assert verdict.reason.startswith("polite >= baseline - 0.05 does not hold: −0.500 (1.000")
+    assert "needs" not in verdict.reason
 
 
 def test_the_reason_is_a_primary_metrics_where_one_decided():
@@ -396,7 +397,7 @@ def test_the_reason_is_a_primary_metrics_where_one_decided():
 
     verdict = judge(side([1.0] * 60), side([1.0] * 60), *rules, primary=("polite",))
 
-    assert verdict.reason.startswith("polite >= 0.80 holds: 1.00 over 60 cases")
+    assert verdict.reason.startswith("polite >= 0.80 holds: 1.000, 95 % CI 0.940 to 1.000, ")
 
 
 def test_without_rules_nothing_is_decided():
@@ -404,6 +405,106 @@ def test_without_rules_nothing_is_decided():
 
     assert (verdict.outcome, verdict.findings) == ("pass", ())
     assert verdict.reason == "The gate has no rule, so nothing was decided."
+
+
+def alone(values, *rules, **more):
+    return decide_alone(side(values, **more), Policy(name="test", rules=rules))
+
+
+def test_a_version_alone_is_judged_by_the_rules_that_need_no_baseline():
+    rules = (NOT_WORSE, NoFailures(), Threshold("polite", min=0.5), MaxRatio("latency_s"))
+
+    verdict = alone([1.0] * 59 + ["boom"], *rules, MaxRate("error_rate", max=0.2))
+
+    assert [(finding.rule, finding.outcome) for finding in verdict.findings] == [
+        ("no case fails", "fail"),
+        ("polite >= 0.50", "pass"),
+        ("error_rate <= 0.20", "pass"),
+    ]
+    assert (verdict.outcome, verdict.variant) == ("fail", "basic")
+    assert verdict.reason == (
+        "no case fails does not hold: 1 of 60 results failed, the first of them c059."
+    )
+
+
+def test_a_rule_of_the_users_own_is_asked_alone_only_when_it_says_so():
+    class Own:
+        def __call__(self, comparison, policy):
+            return Finding(rule="own", metric="", outcome="fail", observed="seen")
+
+    class Alone(Own):
+        needs_baseline = False
+
+    assert alone([1.0] * 5, Own()).findings == ()
+    assert alone([1.0] * 5, Alone()).outcome == "fail"
+
+
+@pytest.mark.parametrize("rules", [(), (NOT_WORSE,)])
+def test_without_a_rule_about_one_version_alone_nothing_is_decided(rules):
+    verdict = alone([1.0] * 5, *rules)
+
+    assert (verdict.outcome, verdict.findings) == ("pass", ())
+    assert verdict.reason == (
+        "Nothing was compared, and no rule of the gate looks at one version alone."
+    )
+
+
+def test_an_evaluation_in_which_everything_failed_is_invalid_without_any_rule():
+    """A run that answered nothing must not be green."""
+    verdict = alone(["boom"] * 5)
+
+    assert verdict.outcome == "invalid"
+    assert verdict.reason == "some case is answered cannot be judged: all 5 results failed."
+    assert alone(["boom"] * 4 + [0.0]).outcome == "pass"
+
+
+@pytest.mark.parametrize("n_kept", [0, 3])
+def test_an_interrupted_evaluation_is_invalid_without_any_rule(n_kept):
+    whole = side([1.0] * 5)
+
+    verdict = decide_alone(replace(whole, results=whole.results[:n_kept]), Policy(name="test"))
+
+    assert verdict.outcome == "invalid"
+    assert verdict.findings[0].observed == f"{5 - n_kept} of 5 results are missing"
+
+
+def test_a_metric_that_nobody_scored_is_told_without_a_second_side():
+    (unscored,) = alone([None] * 5, Threshold("polite", min=0.5)).findings
+    (some,) = alone([None] + [1.0] * 4, Threshold("polite", min=0.5)).findings
+
+    assert unscored.observed == "no case was scored on 'polite'"
+    assert some.observed == "1 of 5 cases have no polite, more than the limit of 10 %"
+
+
+def test_a_number_that_decides_by_itself_on_few_clusters_is_called_unproven():
+    few = side([1.0] * 6, clusters=["a", "a", "a", "b", "b", "b"])
+
+    threshold = find(few, few, Threshold("polite", min=0.8, evidence="point"))
+    quantile = find(few, few, Threshold("latency_s/p95", max=9, evidence="point"))
+    many = find(side([1.0] * 10), side([1.0] * 10), Threshold("polite", 0.8, evidence="point"))
+
+    assert threshold.outcome == "pass"
+    assert threshold.observed.endswith("; seen, not proven: 6 cases in 2 clusters")
+    assert quantile.observed == "0.500; seen, not proven: 6 cases in 2 clusters"
+    assert many.observed.endswith(", 10 cases")
+
+
+def test_the_one_sided_bound_is_told_only_where_the_interval_does_not_say_it():
+    """With 115 equal cases the interval ends below 0.97 and the bound above it."""
+    close = find(side([1.0] * 115), side([1.0] * 115), Threshold("polite", min=0.97))
+    clear = find(side([1.0] * 115), side([1.0] * 115), Threshold("polite", min=0.90))
+
+    assert (close.outcome, clear.outcome) == ("pass", "pass")
+    assert "; 95 % sure of at least 0.97" in close.observed
+    assert "sure" not in clear.observed
+
+
+def test_small_measurements_keep_their_digits():
+    """A cost of 0.0005 dollars is not 0.000."""
+    finding = find(side([1.0] * 9), side([1.0] * 9), Threshold("cost_usd", max=0.0125))
+
+    assert finding.rule == "cost_usd <= 0.0125"
+    assert finding.observed.startswith("0.001, ") or finding.observed.startswith("0.0005, ")
 
 
 @given(st.randoms(use_true_random=False))

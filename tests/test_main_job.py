@@ -171,7 +171,7 @@ def test_single_run_is_compared_with_the_recorded_baseline(project: Path, vcmp: 
     first = vcmp("agent=basic", "dataset.limit=20")
     second = vcmp("agent=empathetic", "dataset.limit=20")
 
-    assert first.returncode == 0, first.stderr
+    assert first.returncode == 3, first.stderr  # 20 cases do not prove an error rate
     assert "has not been recorded yet" in first.stdout
     assert verdict(folders(project)[1])["candidates"][0]["variant"] == "empathetic"
     assert second.returncode in (0, 1, 3), second.stderr

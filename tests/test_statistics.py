@@ -14,6 +14,7 @@ from vcmp.statistics import (
     PairedCounts,
     geometric_mean_ratio,
     mean_over_clusters,
+    measured_mean,
     needed_cases,
     paired_difference,
     quantile_ratio,
@@ -22,6 +23,7 @@ from vcmp.statistics import (
 )
 
 score = st.sampled_from([0.0, 0.25, 0.5, 1.0])
+amount = st.integers(0, 5000)
 row = st.tuples(score, score, st.sampled_from("abcdefgh"))
 rows = st.lists(row, min_size=1, max_size=40)
 
@@ -88,6 +90,43 @@ def test_the_width_is_never_zero_and_the_estimate_is_inside(cases):
         assert -1 <= low <= evidence.estimate + 1e-12
         assert evidence.estimate - 1e-12 <= high <= 1
         assert high - low > 0.001
+
+
+def test_a_measurement_that_grew_in_every_case_certainly_grew():
+    """Twelve answers, each longer: bounded scores' pseudo-clusters would let it have shrunk."""
+    before = [100.0 + 10 * n for n in range(12)]
+    after = [b + 60 + 20 * (n % 6) for n, b in enumerate(before)]
+
+    low, high = paired_difference(before, after, alone(12), bounded=False).bounds(0.025)
+
+    assert 60 < low < 110 < high < 160
+    assert (low + high) / 2 == pytest.approx(110)
+
+
+def test_a_measurement_has_students_interval():
+    """Mean 3, standard deviation sqrt(2.5), n 5; t(0.975, 4) = 2.7764."""
+    bounds = measured_mean([1.0, 2.0, 3.0, 4.0, 5.0], alone(5), largest=5.0).bounds(0.025)
+
+    half = 2.7764 * math.sqrt(2.5 / 5)
+    assert bounds == pytest.approx((3 - half, 3 + half), abs=1e-3)
+
+
+def test_equal_measurements_are_no_proof_of_equality():
+    """As if one more cluster had not changed, or, where none did, had changed by all there is."""
+    changed = measured_mean([62.0] * 135, [str(n % 42) for n in range(135)], largest=500.0)
+    same = measured_mean([0.0] * 42, alone(42), largest=500.0)
+
+    assert changed.bounds(0.025) == pytest.approx((62 - 2.9, 62 + 2.9), abs=0.05)
+    assert same.bounds(0.025) == pytest.approx((-23.5, 23.5), abs=0.05)
+    assert measured_mean([62.0] * 3, alone(3), largest=62.0).bounds(0.025)[0] < 0
+
+
+@given(st.lists(st.tuples(amount, amount, st.sampled_from("abcde")), min_size=1, max_size=20))
+def test_the_width_of_a_measurement_is_never_zero(cases):
+    evidence = paired_difference(*columns(cases), bounded=False)
+    low, high = evidence.bounds(0.05)
+
+    assert low < evidence.estimate < high
 
 
 @given(rows)

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.conftest import ROOT, Run
@@ -107,7 +108,7 @@ def test_rate_limits_are_waited_out_and_counted_once(project: Path, vcmp: Run):
 
     with OpenAIServer(answer, faults=faults) as server:
         done = vcmp("agent=basic", "provider=compatible", f"provider.base_url={server.base_url}",
-                    write_cases(project, 12), "tracking=none")  # fmt: skip
+                    write_cases(project, 12), "tracking=none", "gate=none")  # fmt: skip
 
     assert done.returncode == 0, done.stderr
     assert not [row["error"] for row in rows(project, 0) if row["error"]]
@@ -203,14 +204,52 @@ def test_a_metric_that_nobody_scored_cannot_pass_a_gate(project: Path, vcmp: Run
 
 def test_mlflow_scorers_work_as_they_are(project: Path, vcmp: Run):
     with OpenAIServer(answer, judge=lambda body: {"rationale": "fine", "result": "yes"}) as server:
-        done = vcmp("agent=basic", "scorers=mlflow", "provider=compatible", write_cases(project, 3),
-                    f"provider.base_url={server.base_url}")  # fmt: skip
+        done = vcmp("agent=basic", "scorers=mlflow", "provider=compatible", "gate=none",
+                    write_cases(project, 3), f"provider.base_url={server.base_url}")  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(server.answered) == 3
     assert len(server.judged) >= 6
     values = {s["value"] for row in rows(project, 0) for s in row["scores"].values()}
     assert values == {1.0}
+
+
+AUTOLOGGING = """
+def answer(question):
+    import mlflow
+    from openai import OpenAI
+
+    mlflow.set_experiment("own")
+    mlflow.openai.autolog()
+    reply = OpenAI().chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
+    )
+    return reply.choices[0].message.content
+"""
+
+
+@pytest.mark.parametrize("tracking", ["mlflow", "none"])
+def test_an_agent_that_sets_mlflow_up_by_itself_leaves_no_trace_elsewhere(
+    project: Path, vcmp: Run, tracking: str
+):
+    write(project, "agents/auto.py", AUTOLOGGING)
+    write(project, "conf/agent/auto.yaml", "_target_: agents.auto.answer\n_partial_: true\n")
+
+    done = vcmp("agent=auto", f"tracking={tracking}", "gate=none", write_cases(project, 12))
+
+    assert done.returncode == 0, done.stderr
+    assert not [row["error"] for row in rows(project, 0) if row["error"]]
+    assert {path.name for path in project.iterdir()} == {
+        ".git", ".gitignore", "agents", "cases.jsonl", "conf", "outputs",
+    }  # fmt: skip
+    if tracking == "mlflow":
+        client = open_store(project)
+        counts = {
+            experiment.name: len(client.search_traces(locations=[experiment.experiment_id]))
+            for experiment in client.search_experiments()
+        }
+        assert counts.pop("customer_support_agent") == 12
+        assert not any(counts.values())
 
 
 def test_an_agents_own_traces_become_the_cases_one_trace(project: Path, vcmp: Run):
@@ -262,7 +301,8 @@ def test_what_a_template_says_is_not_interpolated_again(project: Path, vcmp: Run
     write(project, "conf/prompts/odd.j2", "Answer for ${amount}, ${oc.env:HOME}.")
 
     with OpenAIServer(answer) as server:
-        done = vcmp("agent.prompt=conf/prompts/odd.j2", "provider=compatible", "tracking=none",
+        done = vcmp("agent.prompt=conf/prompts/odd.j2", "gate=none", "tracking=none",
+                    "provider=compatible",
                     write_cases(project, 2), f"provider.base_url={server.base_url}")  # fmt: skip
 
     assert done.returncode == 0, done.stderr
@@ -316,7 +356,7 @@ def test_an_evaluation_that_is_missing_is_not_forgotten(project: Path, vcmp: Run
 
 
 def test_several_files_of_scorers_and_removed_parameters(project: Path, vcmp: Run):
-    done = vcmp("scorers=[support,judged]", "~agent.max_tokens", "baseline=null", "tracking=none",
+    done = vcmp("scorers=[support,judged]", "~agent.max_tokens", "gate=none", "tracking=none",
                 write_cases(project, 3))  # fmt: skip
 
     assert done.returncode == 0, done.stderr

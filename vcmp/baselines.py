@@ -11,8 +11,8 @@ from pathlib import Path
 
 from vcmp import results, versions, worktree
 from vcmp.comparison import check_comparable
-from vcmp.errors import ConfigError, suggest
-from vcmp.tracking import MlflowTracker
+from vcmp.errors import ComparisonError, ConfigError, suggest
+from vcmp.tracking import MlflowTracker, Sought
 from vcmp.types import Evaluation, Plan, Variant
 
 LATEST = "latest"
@@ -75,7 +75,7 @@ def fetch(wanted: Wanted, tracker: MlflowTracker | None) -> tuple[Evaluation | N
 
     Raises:
         ConfigError: A baseline was asked for by version or revision, and is not there.
-        ComparisonError: It was made with other cases or scorers.
+        ComparisonError: It was made with other cases, scorers or answers.
     """
     name, alone = wanted.name, len(wanted.plans) == 1
     own = choose([plan.version.variant for plan in wanted.plans], name)
@@ -83,13 +83,57 @@ def fetch(wanted: Wanted, tracker: MlflowTracker | None) -> tuple[Evaluation | N
         return None, ""
     if name.startswith(REVISION):
         baseline = _evaluate_revision(name.removeprefix(REVISION), wanted.rerun)
-    else:
-        found = _find(tracker, wanted.plans[0].version.app, name) if tracker else None
-        if found is None:
-            return None, _not_recorded(name, tracker)
-        baseline = results.load(found)
-    check_comparable(baseline, wanted.plans[0])
-    return baseline, ""
+        _refuse(baseline, wanted.plans[0])
+        return baseline, ""
+    return _recorded(name, wanted.plans[0], tracker)
+
+
+def _recorded(
+    name: str, plan: Plan, tracker: MlflowTracker | None
+) -> tuple[Evaluation | None, str]:
+    """The newest recording that is comparable; else the reason why there is none."""
+    if tracker is None:
+        return None, _not_recorded(name, tracker)
+    sought = _sought(plan.version.app, name)
+    alike = replace(
+        sought,
+        dataset=plan.dataset.digest,
+        scripted=plan.answerer.scripted,
+        scorers=plan.cards,
+    )
+    found = tracker.find(alike, lambda folder: _load_comparable(folder, plan))
+    if found:
+        return found, ""
+    other = tracker.find(sought, results.load)
+    if other is None:
+        return None, _not_recorded(name, tracker)
+    if name.startswith(VERSION):
+        _refuse(other, plan)
+    return None, (
+        f"baseline {name!r} was recorded only with other cases, scorers or answers, "
+        "so nothing is compared"
+    )
+
+
+def _load_comparable(folder: Path, plan: Plan) -> Evaluation | None:
+    evaluation = results.load(folder)
+    try:
+        _refuse(evaluation, plan)
+    except ComparisonError:
+        return None
+    return evaluation
+
+
+def _refuse(baseline: Evaluation, plan: Plan) -> None:
+    """Raise a `ComparisonError` when the plan's outcome cannot be compared with the baseline."""
+    check_comparable(baseline, plan)
+    before, now = baseline.answerer, plan.answerer
+    if before.scripted != now.scripted:
+        raise ComparisonError(
+            f"not comparable: {baseline.version.name} was answered by {before.name!r}, this sweep "
+            f"is by {now.name!r}, and one of them is a demo that calls no language model.\n"
+            "  Evaluate both versions with the same provider=…"
+        )
 
 
 def _evaluate_revision(revision: str, rerun: Sequence[str]) -> Evaluation:
@@ -105,12 +149,12 @@ def _evaluate_revision(revision: str, rerun: Sequence[str]) -> Evaluation:
     return replace(baseline, version=replace(version, name=name, revision=clean))
 
 
-def _find(tracker: MlflowTracker, app: str, name: str) -> Path | None:
+def _sought(app: str, name: str) -> Sought:
     if name == LATEST:
-        return tracker.find(app=app, passed=True)
+        return Sought(app=app, passed=True)
     if name.startswith(VERSION):
-        return tracker.find(app=app, version=name.removeprefix(VERSION))
-    return tracker.find(app=app, variant=name)
+        return Sought(app=app, version=name.removeprefix(VERSION))
+    return Sought(app=app, variant=name)
 
 
 def _not_recorded(name: str, tracker: MlflowTracker | None) -> str:

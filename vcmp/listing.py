@@ -25,21 +25,34 @@ def show_versions(versions: Sequence[RecordedVersion], by: str, console: Console
         console.print("no version is recorded yet. Record one: python -m vcmp agent=basic")
         return
     if by:
-        console.print(f"best by {by}: {versions[0].name}", markup=False)
+        console.print(f"best by {by}: {versions[0].name}{_on(versions[0])}", markup=False)
     metrics = _columns(versions, by)
     table = Table(box=None, pad_edge=False, show_edge=False)
-    for name in ("version", "recorded", "verdict", *metrics, "answered by"):
+    for name in ("version", "recorded", "verdict", "cases", *metrics, "answered by", "dataset"):
         heading = name if name.split("/")[0] in MEASUREMENTS else name.removesuffix("/mean")
-        table.add_column(heading, overflow="fold", justify="right" if name in metrics else "left")
+        table.add_column(
+            heading, overflow="fold", justify="right" if name in (*metrics, "cases") else "left"
+        )
     for version in versions:
         table.add_row(
             version.name,
             time.strftime("%Y-%m-%d %H:%M", time.localtime(version.created_s)),
             version.verdict or "-",
+            str(version.n_cases or "-"),
             *(_number(version.metrics.get(metric)) for metric in metrics),
             version.answered_by or "-",
+            f"{version.dataset} {version.dataset_digest}{'' if version.comparable else ' *'}",
         )
     console.print(table, markup=False)
+    if not all(version.comparable for version in versions):
+        console.print("* measured on another dataset: not to be compared with the others")
+
+
+def _on(version: RecordedVersion) -> str:
+    """What the best was best on."""
+    if not version.dataset:
+        return ""
+    return f" (dataset {version.dataset} {version.dataset_digest}, {version.n_cases} cases)"
 
 
 def _columns(versions: Sequence[RecordedVersion], by: str) -> list[str]:
@@ -59,7 +72,7 @@ def show_traces(summary: TraceSummary, console: Console) -> None:
         ("version", version.name),
         ("model id", version.model_id),
         ("answered by", version.answered_by or "unknown"),
-        ("traces", str(summary.traces)),
+        ("traces", _traces(summary)),
         ("errors", str(summary.errors)),
         ("error rate", _number(summary.error_rate)),
     ]
@@ -74,6 +87,18 @@ def show_traces(summary: TraceSummary, console: Console) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         console.print(f"{name:<{width}}  {value}", markup=False)
+
+
+def _traces(summary: TraceSummary) -> str:
+    if not summary.evaluations:
+        return str(summary.traces)
+    count, everything = summary.evaluations, summary.traces_altogether
+    if summary.traces == everything:
+        return f"{everything} of {count} evaluation{'s' * (count > 1)}"
+    return (
+        f"{summary.traces} of the newest complete evaluation; "
+        f"{everything} altogether, of {count} evaluation{'s' * (count > 1)}"
+    )
 
 
 def _words(name: str) -> str:

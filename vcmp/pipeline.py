@@ -182,13 +182,16 @@ def record(conclusion: Conclusion, sweep: Sweep) -> None:
     """
     if not sweep.tracker:
         return
-    outcomes = {verdict.candidate: verdict.outcome for verdict in conclusion.verdicts}
+    # where no rule was asked nothing has passed
+    outcomes = {v.candidate: v.outcome for v in conclusion.verdicts if v.findings}
     reports_of = [sweep.folder / name for name in REPORT_FILES]
     for folder in sweep.folders:
         done = results.load(folder)
         recorded = sweep.tracker.record(done, folder)
         outcome = outcomes.get(done.version.name)
-        tags = {"vcmp.verdict": outcome} if outcome else {"vcmp.role": "baseline"}
+        tags: dict[str, str] = {"vcmp.verdict": outcome} if outcome else {}
+        if done.version.name == conclusion.baseline:
+            tags["vcmp.role"] = "baseline"
         sweep.tracker.attach(recorded, reports_of, tags)
 
 
@@ -211,8 +214,19 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
         others = [e for number, e in enumerate(evaluations) if number != place]
         conclusion = conclude(evaluations[place], others, policy)
     else:
-        conclusion, note = Conclusion(evaluations=evaluations), ""
+        conclusion, note = conclude_alone(evaluations, policy), ""
     return replace(conclusion, baseline_note=note, command=record.command, notes=record.notes)
+
+
+def conclude_alone(evaluations: Sequence[Evaluation], policy: Policy) -> Conclusion:
+    """Judge versions that nothing is compared with, by the rules that need no baseline."""
+    verdicts = tuple(gates.decide_alone(evaluation, policy) for evaluation in evaluations)
+    return Conclusion(
+        evaluations=tuple(evaluations),
+        verdicts=verdicts,
+        outcome=gates.combine([verdict.outcome for verdict in verdicts]),
+        gate=policy.name,
+    )
 
 
 def conclude(baseline: Evaluation, candidates: Sequence[Evaluation], policy: Policy) -> Conclusion:
@@ -224,7 +238,9 @@ def conclude(baseline: Evaluation, candidates: Sequence[Evaluation], policy: Pol
     comparisons = [compare(baseline, candidate) for candidate in candidates]
     verdicts = [gates.decide(comparison, policy) for comparison in comparisons]
     order = gates.rank(verdicts, comparisons, policy)
-    passed = [verdicts[n].variant for n in order if verdicts[n].outcome == "pass"]
+    passed = [
+        verdicts[n].variant for n in order if verdicts[n].outcome == "pass" and verdicts[n].findings
+    ]
     return Conclusion(
         evaluations=(baseline, *candidates),
         baseline=baseline.version.name,

@@ -25,7 +25,8 @@ def test_its_keys_stay():
         *("candidates", "dataset", "scorers", "answered_by", "scripted", "command", "notes"),
     ]
     assert list(told["candidates"][0]) == [
-        *("variant", "version", "commit", "dirty", "asked", "failed", "not_run", "metrics"),
+        *("variant", "version", "commit", "dirty", "asked", "failed", "not_run"),
+        *("n_cases", "answered_by", "metrics"),
         *("outcome", "reason", "findings", "deltas"),
     ]
     assert told["candidates"][0]["findings"] == [
@@ -102,3 +103,27 @@ def test_its_text_is_json_that_any_encoding_can_hold():
     told = conclusion(*sides(), reason="half a character: \ud800")
 
     assert json.loads(verdict_json(told).encode()) == document(told)
+
+
+def test_a_gate_without_rules_ships_nothing():
+    """Nothing was decided: a program must not take the exit code for an approval."""
+    told = document(conclusion(*sides(), findings=[]))
+
+    assert (told["verdict"], told["ship"], told["best"]) == ("pass", None, None)
+
+
+def test_a_version_that_was_judged_alone_has_its_findings():
+    version = evaluation({"a": "TimeoutError"})
+    judged = verdict(version, "fail", [finding("no case fails", "fail")])
+    told = document(conclusion(version, outcome="fail", verdicts=[judged]))
+
+    assert (told["verdict"], told["ship"], told["baseline"]) == ("fail", None, None)
+    assert told["candidates"][0]["outcome"] == "fail"
+    assert told["candidates"][0]["findings"][0]["rule"] == "no case fails"
+
+
+def test_each_candidate_says_who_answered_how_many_cases():
+    told = document(conclusion(*sides(answerer=SCRIPTED)))["candidates"][0]
+
+    assert told["n_cases"] == 1
+    assert told["answered_by"] == "scripted demo, no language model was called"

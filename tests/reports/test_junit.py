@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.builders import SCRIPTED, conclusion, evaluation, finding
+from tests.builders import SCRIPTED, conclusion, evaluation, finding, verdict
 from tests.reports.test_text import HOSTILE
 from vcmp.reports import junit
 
@@ -86,3 +86,11 @@ def test_whatever_an_agent_says_is_well_formed(text):
     )
 
     assert counts(parse(told)) == (2, 1, 0, 0)
+
+
+def test_the_rules_about_a_version_alone_are_testcases_too():
+    version = evaluation({"a": 1.0})
+    judged = verdict(version, "fail", [finding("no case fails", "fail")])
+    told = conclusion(version, outcome="fail", verdicts=[judged])
+
+    assert counts(suite(told, "basic")) == (2, 0, 1, 0)

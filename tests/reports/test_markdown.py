@@ -1,6 +1,7 @@
 """The report: what a reviewer reads first, what is never left out, and who cannot break it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,7 @@ def test_failed_unscored_and_missing_answers_are_counted():
     """A mean never stands without what is missing from it."""
     baseline = evaluation({"a": 1.0, "b": 1.0, "c": 1.0})
     candidate = evaluation({"a": "TimeoutError", "b": None, "c": 1.0}, variant="empathetic")
-    report = render(conclusion(baseline, candidate, outcome="invalid"))
+    report = render(conclusion(baseline, candidate, outcome="invalid", findings=[]))
 
     assert row(report, "`polite`")[2].endswith("2 of 3 scored")
     assert row(report, "Failed")[2] == "1 / 3"
@@ -215,7 +216,7 @@ def test_several_candidates_have_a_reason_each_and_the_one_to_ship_is_named():
     ]
     report = render(conclusion(baseline, good, bad, outcome="fail", verdicts=verdicts))
 
-    assert "### ❌ fail: of 2 candidates only `concise` may ship" in report
+    assert "### ❌ fail: 1 of 2 candidates fails gate `release`; only `concise` may ship" in report
     assert "- ✅ **pass** `concise`: polite rose by 0.4" in report
     assert "- ❌ **fail** `empathetic`: polite lost 0.4" in report
     assert "<details><summary>Why it passed: <code>concise</code></summary>" in report
@@ -447,3 +448,132 @@ def test_an_unknown_template_is_named_with_the_nearest():
 
 def test_a_missing_template_file_is_named():
     assert message("conf/none.md.j2") == "report.template 'conf/none.md.j2': no such file"
+
+
+def several(*outcomes, best="v0", **more):
+    """A conclusion about candidates v0, v1, … with these outcomes."""
+    versions = [evaluation({"a": 0.5}, variant=f"v{n}") for n in range(len(outcomes))]
+    verdicts = [
+        verdict(version, outcome, [finding(outcome=outcome)])
+        for version, outcome in zip(versions, outcomes, strict=True)
+    ]
+    return conclusion(evaluation({"a": 0.5}), *versions, verdicts=verdicts, best=best, **more)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "outcome", "sentence"),
+    [
+        ("ppp", "pass", "### ✅ pass: all 3 candidates may ship, best `v0`"),
+        ("pp", "pass", "### ✅ pass: both candidates may ship, best `v0`"),
+        ("ppf", "fail", "1 of 3 candidates fails gate `release`; 2 may ship, best `v0`"),
+        ("pff", "fail", "2 of 3 candidates fail gate `release`; only `v0` may ship"),
+        ("ff", "fail", "### ❌ fail: both candidates fail gate `release`"),
+        ("if", "fail", "1 of 2 candidates fails gate `release`; none may ship"),
+        ("ppi", "inconclusive", "1 of 3 candidates lacks evidence to pass gate `release`; 2 may"),
+        ("ppx", "invalid", "1 of 3 candidates cannot be judged by gate `release`; 2 may ship"),
+    ],
+)
+def test_the_headline_gives_the_reason_of_the_whole_outcome(outcomes, outcome, sentence):
+    """A red sweep with good candidates must not read as a contradiction."""
+    words = {"p": "pass", "f": "fail", "i": "inconclusive", "x": "invalid"}
+    told = several(*(words[each] for each in outcomes), outcome=outcome,
+                   best="v0" if "p" in outcomes else "")  # fmt: skip
+
+    assert sentence in lines(render(told))[1]
+
+
+@pytest.mark.parametrize("template", ["pull_request", "summary"])
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        ("pass", "✅ pass: `basic` passes gate `release` (nothing was compared)"),
+        ("fail", "❌ fail: `basic` does not pass gate `release` (nothing was compared)"),
+        (
+            "inconclusive",
+            "⚠️ inconclusive: too little evidence that `basic` passes gate `release` "
+            "(nothing was compared)",
+        ),
+        (
+            "invalid",
+            "⚠️ invalid: the evidence about `basic` cannot be judged (nothing was compared)",
+        ),
+    ],
+)
+def test_a_version_that_was_judged_alone_has_a_verdict(template, outcome, sentence):
+    version = evaluation({"a": 1.0})
+    judged = verdict(version, outcome, [finding("no case fails", outcome)], reason="as it is")
+    report = render(conclusion(version, outcome=outcome, verdicts=[judged]), template=template)
+
+    assert lines(report)[1] == f"### {sentence}"
+    assert "as it is" in report
+    if template == "pull_request":
+        assert row(report, "no case fails")[2].endswith(outcome)
+        assert "**as it is** · gate `release`\n" in report
+
+
+def test_several_versions_that_were_judged_alone_are_counted():
+    versions = [evaluation({"a": 0.5}, variant=f"v{n}") for n in range(3)]
+    verdicts = [
+        verdict(version, outcome, [finding(outcome=outcome)])
+        for version, outcome in zip(versions, ("pass", "fail", "fail"), strict=True)
+    ]
+    told = replace(
+        conclusion(*versions, outcome="fail", verdicts=verdicts),
+        baseline="",
+        comparisons=(),
+        best="",
+    )
+
+    assert lines(render(told))[1] == (
+        "### ❌ fail: 2 of 3 versions fail gate `release`; 1 passes (nothing was compared)"
+    )
+
+
+def test_versions_that_all_pass_alone_are_told_so():
+    versions = [evaluation({"a": 0.5}, variant=f"v{n}") for n in range(2)]
+    verdicts = [verdict(version, "pass", [finding()]) for version in versions]
+    told = replace(conclusion(*versions, verdicts=verdicts), baseline="", comparisons=(), best="")
+
+    assert lines(render(told))[1] == (
+        "### ✅ pass: both versions pass gate `release` (nothing was compared)"
+    )
+
+
+def test_a_gate_without_rules_decides_nothing():
+    """Compared is not approved."""
+    sides = evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic")
+    report = render(conclusion(*sides, findings=[], gate="none", reason="The gate has no rule."))
+
+    assert lines(report)[1] == (
+        "### compared `empathetic` with `basic`, nothing decided: gate `none` has no rule"
+    )
+    assert "pass" not in report.partition("Reproduce")[0]
+    assert "Verdict" not in report
+
+
+def cut(version, case_ids):
+    """The version with the answers to these cases cut at the token limit."""
+    results = (replace(r, finish="length") if r.case_id in case_ids else r for r in version.results)
+    return replace(version, results=tuple(results))
+
+
+def test_answers_cut_at_the_token_limit_are_named_as_a_cause():
+    """One that was cut and did not get worse is no cause; half of them are not most."""
+    baseline = evaluation(dict.fromkeys("abcdef", 1.0))
+    worse = evaluation(dict.fromkeys("abcd", 0.0) | {"e": 0.5, "f": 1.0}, variant="empathetic")
+
+    most = render(conclusion(baseline, cut(worse, "abcdf"), outcome="fail"))
+    some = render(conclusion(baseline, cut(worse, "abf"), outcome="fail"))
+
+    assert "4 of the 5 cases that got worse were cut at `max_tokens`.\n" in most
+    assert most.index("max_tokens") < most.index("5 cases got worse")
+    assert "max_tokens" not in some
+
+
+def test_latency_says_how_many_failed_answers_it_leaves_out():
+    """A version whose slow answers timed out must not look fast."""
+    sides = evaluation({"a": 1.0, "b": 1.0}), evaluation({"a": 1.0, "b": "late"}, variant="new")
+    report = render(conclusion(*sides, outcome="fail"))
+
+    assert "| 0.5 / 0.5 / 0.5, without 1 failed |" in report
+    assert report.count("without 1 failed") == 1

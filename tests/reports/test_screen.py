@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.builders import SCRIPTED, conclusion, evaluation, finding
+from tests.builders import SCRIPTED, conclusion, evaluation, finding, verdict
 from tests.reports.test_text import HOSTILE
 from vcmp.reports import screen
 
@@ -34,14 +34,12 @@ def test_the_whole_screen():
         "  basic        2 cases   2 answered   0 failed   polite 0.750\n"
         "  empathetic   2 cases   2 answered   0 failed   polite 0.500\n"
         "\n"
-        "  empathetic against basic\n"
+        "  empathetic against basic: fail\n"
         "    polite   0.750 -> 0.500   -0.250   1 better, 1 worse\n"
         "\n"
         "    pass   no case fails    none of 2 failed\n"
         "    fail   polite >= 0.80   0.50 over 2 cases\n"
         "      Mend it.\n"
-        "\n"
-        "    fail: polite is 0.50, not 0.80\n"
         "\n"
         "fail: empathetic should not ship\n"
     )
@@ -113,4 +111,39 @@ def test_text_from_data_neither_begins_a_line_nor_controls_the_terminal(text):
         line.startswith(("  ", "answered by: ", "note: ", "fail: ")) for line in lines if line
     )
     assert all(line.isprintable() for line in lines)
-    assert len(lines) == 16
+    assert len(lines) == 14
+
+
+def test_a_version_that_was_judged_alone_is_told_with_its_rules():
+    version = evaluation({"a": "TimeoutError"})
+    found = finding("no case fails", "fail", observed="1 of 1 results failed", advice="Read it.")
+    told = conclusion(version, outcome="fail", verdicts=[verdict(version, "fail", [found])])
+
+    assert shown(told).endswith(
+        "\n"
+        "  basic: fail\n"
+        "    fail   no case fails   1 of 1 results failed\n"
+        "      Read it.\n"
+        "\n"
+        "fail: basic does not pass gate release (nothing was compared)\n"
+    )
+
+
+def test_a_gate_without_rules_decides_nothing():
+    sides = evaluation({"a": 1.0}), evaluation({"a": 0.0}, variant="empathetic")
+    told = conclusion(*sides, findings=[], gate="none", reason="The gate has no rule.")
+
+    assert shown(told).endswith(
+        "    The gate has no rule.\n"
+        "\n"
+        "  compared empathetic with basic, nothing decided: gate none has no rule\n"
+    )
+    assert "pass" not in shown(told)
+
+
+def test_signs_of_a_report_are_plain_on_a_terminal():
+    """A console of another encoding has neither the minus nor the arrow."""
+    sides = evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic")
+    told = conclusion(*sides, findings=[finding(observed="−0.5 (1.0 → 0.5)")])
+
+    assert "-0.5 (1.0 -> 0.5)\n" in shown(told)

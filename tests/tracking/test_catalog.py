@@ -1,14 +1,15 @@
 """Listing, ranking, finding and summing up what has been recorded."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tracking.conftest import CASES, DAY_S, Recording
+from tests.tracking.conftest import CASES, DAY_S, Recording, mended, support
 from vcmp.errors import TrackingError
-from vcmp.tracking import AssessmentSummary, MlflowTracker, RecordedVersion
+from vcmp.tracking import AssessmentSummary, MlflowTracker, RecordedVersion, Sought
 from vcmp.tracking.catalog import rank
 
 
@@ -85,31 +86,30 @@ def test_versions_of_other_apps_are_left_out(recording: Recording):
     assert recording.tracker.versions(app="another") == ()
 
 
-def note(folder: Path | None) -> str:
+def read(folder: Path) -> str:
     """What the fixture wrote into the evaluation's file."""
-    assert folder is not None
     assert {file.name for file in folder.iterdir()} == {"evaluation.json", "results.jsonl"}
     return str(json.loads((folder / "evaluation.json").read_text())["note"])
 
 
 def test_the_newest_evaluation_of_a_variant_is_found(recording: Recording):
     """Newest is when it was evaluated, not when it was recorded."""
-    assert note(recording.tracker.find(app="app", variant="empathetic")) == "empathetic 2"
+    assert recording.tracker.find(Sought(app="app", variant="empathetic"), read) == "empathetic 2"
 
 
 def test_an_evaluation_is_found_by_version_name_and_by_model_id(recording: Recording):
     """Both are what a report and MLflow's UI show."""
-    found = recording.tracker.find(app="app", version="app-empathetic-git-a41e0d70")
-    same = recording.tracker.find(app="app", version=recording.basic.model_id)
+    found = recording.tracker.find(Sought(app="app", version="app-empathetic-git-a41e0d70"), read)
+    same = recording.tracker.find(Sought(app="app", version=recording.basic.model_id), read)
 
-    assert (note(found), note(same)) == ("empathetic 2", "basic")
+    assert (found, same) == ("empathetic 2", "basic")
 
 
 def test_only_what_passed_is_found_when_asked_for(recording: Recording):
     """`baseline: latest` is the newest version that passed."""
     recording.tracker.attach(recording.empathetic[0], [], {"vcmp.verdict": "pass"})
 
-    assert note(recording.tracker.find(app="app", passed=True)) == "empathetic 1"
+    assert recording.tracker.find(Sought(app="app", passed=True), read) == "empathetic 1"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,70 @@ def test_only_what_passed_is_found_when_asked_for(recording: Recording):
 )
 def test_nothing_is_found_where_nothing_matches(recording: Recording, wanted: dict[str, str]):
     """A missing baseline is for the caller to report."""
-    assert recording.tracker.find(**wanted) is None
+    assert recording.tracker.find(Sought(**wanted), read) is None
+
+
+def test_only_evaluations_with_the_same_yardstick_are_found(recording: Recording):
+    """A run of other cases, another scorer or the demo is no baseline for this one."""
+    made = support("basic", 0.5)
+    same = Sought(
+        app="app",
+        variant="basic",
+        dataset=made.dataset.digest,
+        scripted=False,
+        scorers=made.scorers,
+    )
+    stricter = {"polite": replace(made.scorers["polite"], digest="stricter")}
+
+    assert recording.tracker.find(same, read) == "basic"
+    assert recording.tracker.find(replace(same, scripted=True), read) == "scripted"
+    assert recording.tracker.find(replace(same, dataset="another"), read) is None
+    assert recording.tracker.find(replace(same, scorers=stricter), read) is None
+
+
+def test_a_reader_may_ask_for_the_next_and_leaves_no_folder(recording: Recording):
+    """The files are read and gone."""
+    seen: list[Path] = []
+
+    def refuse(folder: Path) -> None:
+        seen.append(folder)
+
+    assert recording.tracker.find(Sought(app="app", variant="empathetic"), refuse) is None
+    assert len(seen) == 2
+    assert not any(folder.exists() for folder in seen)
+
+
+def test_versions_are_ranked_on_one_dataset(recording: Recording, tmp_path: Path):
+    """A run of two cases may reach 1.0; it is not better than 0.5 on all of them."""
+    tracker = replace(recording.tracker, experiment="two datasets")
+    files = tmp_path / "files"
+    files.mkdir()
+    smoke = support("smoke", 1.0, begun_s=1_700_000_000.0 - DAY_S)
+    few = smoke.dataset.cases[:2]
+    smoke = replace(
+        smoke,
+        dataset=replace(smoke.dataset, cases=few),
+        results=tuple(r for r in smoke.results if r.case_id in {case.id for case in few}),
+    )
+    full = support("basic", 0.5)
+    tracker.record(mended(full, 0.4), files)
+    tracker.record(smoke, files)
+    tracker.record(replace(smoke, version=full.version), files)
+
+    first, last = tracker.versions("polite")
+
+    assert (first.variant, first.metrics["polite/mean"]) == ("basic", pytest.approx(0.4))
+    assert (first.n_cases, first.n_results, first.comparable) == (5, 10, True)
+    assert (last.variant, last.n_cases, last.n_results, last.comparable) == ("smoke", 2, 4, False)
+    assert (first.dataset, first.dataset_digest) == ("support", full.dataset.digest[:8])
+
+
+def test_only_the_traces_of_the_newest_evaluation_are_summed_up(recording: Recording):
+    """Those of another dataset or an older run would change every mean; they are counted."""
+    summary = recording.tracker.show(recording.empathetic[0].model_id)
+
+    assert (summary.traces, summary.errors) == (10, 0)
+    assert (summary.evaluations, summary.traces_altogether) == (2, 20)
 
 
 def test_traces_are_summed_up(recording: Recording):
@@ -230,7 +293,7 @@ def test_reading_does_not_create_a_store(tmp_path: Path):
     tracker = MlflowTracker(project=tmp_path)
 
     assert tracker.versions() == ()
-    assert tracker.find(app="app") is None
+    assert tracker.find(Sought(app="app"), read) is None
     with pytest.raises(TrackingError, match=r"^version 'x' is not recorded\.\n  No version is\.$"):
         tracker.show("x")
     with pytest.raises(TrackingError, match="no evaluation dataset"):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.tracking.conftest import Recording, support
 from vcmp.errors import TrackingError
 from vcmp.metrics import quantile
+from vcmp.tracking import Sought
 from vcmp.tracking.spans import clean
 from vcmp.types import Case, Dataset, Result, Score
 
@@ -232,7 +233,7 @@ def test_an_interrupted_evaluation_is_not_ranked(other: Any, mlflow: Any, tmp_pa
     run = mlflow.get_run(recorded.run_id)
     assert (run.info.status, "polite/mean" in run.data.metrics) == ("KILLED", True)
     assert not mlflow.get_logged_model(recorded.model_id).metrics
-    assert other.find(app="app", variant="interrupted") is None
+    assert other.find(Sought(app="app", variant="interrupted"), Path) is None
 
 
 def test_text_that_databases_refuse_is_recorded(other: Any, mlflow: Any, tmp_path: Path):
@@ -310,7 +311,8 @@ def test_a_store_that_fails_leaves_a_failed_run(
     assert run.info.status == "FAILED"
     assert str(caught.value) == (
         f"tracking.uri='{other.store.uri}': No space left on device.\n"
-        "  Mend it, name another store (tracking.uri=…), or record nothing (tracking=none)."
+        "  Mend it, name another store (tracking.uri=…), or record nothing (tracking=none).\n"
+        f"  app-unlucky-git-a41e0d70 is not recorded; its results are kept in {tmp_path}"
     )
 
 

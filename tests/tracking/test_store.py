@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from tests.tracking.conftest import Recording
 from vcmp.errors import TrackingError
 from vcmp.tracking import MlflowTracker
-from vcmp.tracking.store import set_environment
+from vcmp.tracking.store import probe, set_environment
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -135,6 +136,111 @@ def test_a_password_is_not_shown(tmp_path: Path, free_address: str):
 
     assert f"postgresql://user:***@{free_address}/mlflow" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a b", "ünï", "50%", """p ü 'q" d"""])
+def test_a_project_may_lie_in_any_folder(tmp_path: Path, name: str):
+    """Spaces, percent signs and quotes mean something in URIs and in MLflow's SQL."""
+    folder = tmp_path / name
+    folder.mkdir()
+    code = "from vcmp.tracking import MlflowTracker; MlflowTracker().prepare()"
+
+    assert run(code, folder).communicate()[0] == ""
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert sorted(path.name for path in (folder / "outputs").iterdir()) == [
+        "mlflow.db",
+        "mlflow.db.lock",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "is it?"])
+def test_a_folder_that_means_something_else_in_a_uri_is_refused(tmp_path: Path, name: str):
+    """MLflow would make another folder beside it."""
+    with pytest.raises(TrackingError) as caught:
+        MlflowTracker(project=tmp_path / name).set_environment()
+
+    assert str(caught.value) == (
+        f"tracking.uri=null: {str(tmp_path / name / 'outputs' / 'mlflow.db')!r} has a ? or a % "
+        "with two digits in it, which mean something else in a URI.\n"
+        "  Rename the folder, or keep the record elsewhere (tracking.uri=sqlite:////…)."
+    )
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_experiment_needs_a_name(tmp_path: Path, name: str):
+    """MLflow's own message comes seconds later and does not say which option it means."""
+    with pytest.raises(TrackingError) as caught:
+        MlflowTracker(experiment=name, project=tmp_path).set_environment()
+
+    assert str(caught.value) == (
+        f"tracking.experiment={name!r}: MLflow needs a name.\n"
+        "  Set app=… in conf/config.yaml, or tracking.experiment=…"
+    )
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """Answers those who log in as user with p@w."""
+
+    def do_GET(self) -> None:
+        login = self.headers.get("Authorization") == "Basic dXNlcjpwQHc="
+        self.send_response(200 if login else 500)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_server_with_a_password_in_its_uri_is_reached(tmp_path: Path):
+    """urllib takes the password for a part of the host's name."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://user:p%40w@127.0.0.1:{server.server_port}"
+        probe(MlflowTracker(uri=uri, project=tmp_path).store)
+        server.shutdown()
+
+
+@pytest.mark.parametrize("scheme", ["http", "postgresql"])
+def test_no_command_shows_a_password(monkeypatch: pytest.MonkeyPatch, scheme: str):
+    """It is printed, and any user of the machine can list processes."""
+    monkeypatch.delenv("MLFLOW_BACKEND_STORE_URI", raising=False)
+    uri = f"{scheme}://user:p%40w@db/mlflow"
+    tracker = MlflowTracker(uri=uri)
+
+    assert "p%40w" not in " ".join(tracker.ui_command(5055))
+    assert os.environ.get("MLFLOW_BACKEND_STORE_URI") == (None if scheme == "http" else uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://user:p@w/x@host:1/a", "http://user:***@host:1/a"),
+        ("https://token@host", "https://***@host"),
+        ("postgresql://user@host/db", "postgresql://user@host/db"),
+        ("http://host:1", "http://host:1"),
+    ],
+)
+def test_a_shown_uri_has_no_secret(uri: str, shown: str):
+    """Nor has what others say of it."""
+    store = MlflowTracker(uri=uri).store
+
+    assert store.shown == shown
+    assert store.hide(f"Bad request to {uri}/api") == f"Bad request to {shown}/api"
+
+
+def test_what_traces_itself_without_a_store_writes_into_outputs(tmp_path: Path):
+    """With tracking=none too, nothing lands beside the sources."""
+    (tmp_path / "outputs").mkdir()
+    code = """
+from vcmp.tracking import set_defaults
+set_defaults()
+import mlflow
+with mlflow.start_span("part"):
+    pass
+mlflow.flush_trace_async_logging()
+"""
+    run(code, tmp_path).communicate()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
 
 
 def test_a_database_of_a_newer_mlflow_is_refused_in_words(tmp_path: Path):

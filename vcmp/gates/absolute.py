@@ -1,11 +1,22 @@
 """Rules about the candidate alone."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from vcmp.errors import ConfigError
 from vcmp.gates.evidence import Lack, candidate_mean, candidate_summary, mean_of
-from vcmp.gates.findings import Judgement, Question, answer, at_least, at_most, lacking, number
+from vcmp.gates.findings import (
+    Judgement,
+    Question,
+    answer,
+    at_least,
+    at_most,
+    count_cases,
+    lacking,
+    limit,
+    number,
+    seen,
+)
 from vcmp.gates.policy import Policy, refuse_unknown
 from vcmp.metrics import MEASUREMENTS
 from vcmp.types import Comparison, Finding
@@ -28,6 +39,8 @@ class Threshold:
     Raises:
         ConfigError: There is no limit, the limits exclude each other, or the metric has no bound.
     """
+
+    needs_baseline: ClassVar[bool] = False
 
     metric: str
     min: float | None = None
@@ -63,8 +76,8 @@ class Threshold:
         return answer(question, evidence, policy)
 
     def _rule(self) -> str:
-        limits = [f">= {number(self.min)}"] if self.min is not None else []
-        limits += [f"<= {number(self.max)}"] if self.max is not None else []
+        limits = [f">= {limit(self.min)}"] if self.min is not None else []
+        limits += [f"<= {limit(self.max)}"] if self.max is not None else []
         return f"{self.metric} {' and '.join(limits)}"
 
     def _judge(self, low: float, high: float) -> Judgement:
@@ -80,16 +93,18 @@ class Threshold:
         value = candidate_summary(comparison, self.metric, policy)
         if isinstance(value, Lack):
             return lacking(self._rule(), self.metric, value)
-        n_cases = len({result.case_id for result in comparison.candidate.results})
+        ids = {result.case_id for result in comparison.candidate.results}
+        cases = [case for case in comparison.candidate.dataset.cases if case.id in ids]
+        clusters = {case.cluster or case.id for case in cases}
         outcome = self._judge(value, value).outcome
         return Finding(
             rule=self._rule(),
             metric=self.metric,
             outcome=outcome,
-            observed=f"{number(value)} over {n_cases} case{'s' * (n_cases != 1)}",
+            observed=number(value) + seen(count_cases(len(cases), len(clusters)), len(clusters)),
             advice="Look at the cases with the largest values." if outcome == "fail" else "",
             estimate=value,
-            n=n_cases,
+            n=len(cases),
         )
 
 
@@ -103,6 +118,8 @@ class MaxRate:
     Raises:
         ConfigError: `max` is no rate, or the metric is a measurement.
     """
+
+    needs_baseline: ClassVar[bool] = False
 
     metric: str
     max: float
@@ -118,7 +135,7 @@ class MaxRate:
 
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
         question = Question(
-            rule=f"{self.metric} <= {number(self.max)}",
+            rule=f"{self.metric} <= {limit(self.max)}",
             metric=self.metric,
             judge=lambda low, high: at_most(low, high, self.max),
             describe=number,
@@ -133,6 +150,8 @@ class MaxRate:
 @dataclass(frozen=True, slots=True)
 class NoFailures:
     """The candidate failed on no case."""
+
+    needs_baseline: ClassVar[bool] = False
 
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
         rule = "no case fails"

@@ -62,16 +62,19 @@ def _alarm(
     worst = min(lost or judged, key=lambda name: _gain(name, judged[name]))
     question = about_difference(comparison, worst, rule, natural_direction(worst), margin=0.0)
     others = ", ".join(name for name in lost if name != worst)
-    describe = question.describe
+    describe, is_loss = question.describe, question.is_loss
+    up = natural_direction(worst) == "higher"
+    judged_lost = Judgement("fail", "high" if up else "low")
 
     def describe_worst(value: float) -> str:
         return f"{worst} {describe(value)}"
 
     question = replace(
         question,
-        judge=lambda _low, _high: Judgement("fail", "high") if lost else Judgement("pass", "low"),
-        is_loss=lambda _low, _high: bool(lost),
+        judge=lambda _low, _high: judged_lost if lost else Judgement("pass", "low"),
+        is_loss=lambda low, high: bool(lost) and is_loss(low, high),
         describe=describe_worst,
+        needs="",
         if_failed=question.if_failed + (f" Lost as well: {others}." if others else ""),
     )
     return answer(question, judged[worst], policy)

@@ -9,7 +9,7 @@ from vcmp.metrics import CHARGED, MEASUREMENTS, mean_by_case, summarize
 from vcmp.statistics import (
     Evidence,
     geometric_mean_ratio,
-    mean_over_clusters,
+    measured_mean,
     paired_difference,
     quantile_ratio,
     rate,
@@ -29,6 +29,11 @@ class Lack:
     advice: str
 
 
+def is_alone(comparison: Comparison) -> bool:
+    """Whether there was nothing to compare with: the candidate stands on both sides."""
+    return comparison.baseline is comparison.candidate
+
+
 def mean_of(metric: str) -> str:
     """The key of a metric in `Comparison.pairs`: `polite` for `polite/mean`, `error` for
     `error_rate`."""
@@ -43,13 +48,14 @@ def candidate_mean(
     values = mean_by_case(evaluation, key) if _has(evaluation, key) else {}
     cases = sorted(evaluation.dataset.cases, key=lambda case: case.id)
     having = [case for case in cases if case.id in values]
-    lack = _lack(comparison, metric, policy, len(having), "for the candidate")
+    where = "" if is_alone(comparison) else " for the candidate"
+    lack = _lack(comparison, metric, policy, len(having), where)
     if lack:
         return lack
     numbers = [values[case.id] for case in having]
     clusters = [case.cluster or case.id for case in having]
     if key in MEASUREMENTS:
-        return mean_over_clusters(numbers, clusters, full_range=max(numbers) or 1.0)
+        return measured_mean(numbers, clusters, largest=max(numbers) or 1.0)
     return rate(numbers, clusters, exact=exact)
 
 
@@ -111,7 +117,7 @@ def paired(comparison: Comparison, metric: str, policy: Policy) -> Paired | Lack
     """The pairs of a metric, unless too many cases lack one."""
     pair = comparison.pairs.get(mean_of(metric))
     n_pairs = len(pair.case_ids) if pair else 0
-    lack = _lack(comparison, metric, policy, n_pairs, "on both sides")
+    lack = _lack(comparison, metric, policy, n_pairs, " on both sides")
     return lack or pair or _unscored(comparison, metric)
 
 
@@ -126,7 +132,7 @@ def _lack(
     return Lack(
         outcome=_unjudged(metric),
         observed=(
-            f"{n_cases - having} of {n_cases} cases have no {metric} {where}, "
+            f"{n_cases - having} of {n_cases} cases have no {metric}{where}, "
             f"more than the limit of {100 * policy.missing_limit:.3g} %"
         ),
         advice="See in the errors why, mend it and evaluate again.",
@@ -146,10 +152,11 @@ def _unscored(comparison: Comparison, metric: str) -> Lack:
     if key in after.scorers or key in before.scorers or key == "error":
         side = "candidate" if key not in after.scorers else "baseline"
         one_sided = key != "error" and (key in after.scorers) != (key in before.scorers)
+        both = "" if is_alone(comparison) else " by both versions"
         why = f": the {side} was evaluated without this scorer" if one_sided else ""
         return Lack(
             outcome="invalid",
-            observed=f"no case was scored on {metric!r} by both versions{why}",
+            observed=f"no case was scored on {metric!r}{both}{why}",
             advice=f"Evaluate the {side} with this scorer."
             if one_sided
             else "See in the scorer's errors why, mend it and evaluate again.",

@@ -12,7 +12,12 @@ from vcmp.types import Finding, Interval, Outcome
 POWER = 0.8
 CONFIDENCE = 0.95
 FEW_CLUSTERS = 10
-"""With fewer the bounds hold but roughly, and the finding says so."""
+"""With fewer a number that decides by itself is told as seen, not proven."""
+NEEDS = "; needs "
+"""Stands before the limit that a bound has to pass."""
+MINUS = "−"
+NOTHING = 1e-9
+"""What is smaller is rounding."""
 
 
 class Judgement(NamedTuple):
@@ -37,6 +42,10 @@ class Question:
     if_failed: str = "Read the cases that scored lowest."
     by_point: bool = False
     """Judge the estimate alone, whatever its uncertainty."""
+    is_difference: bool = False
+    """Whether the numbers have a sign to be shown."""
+    needs: str = ""
+    """What the bounds have to be, in words; "" where the rule's text says it."""
 
 
 def answer(question: Question, evidence: Evidence | Lack, policy: Policy) -> Finding:
@@ -47,25 +56,28 @@ def answer(question: Question, evidence: Evidence | Lack, policy: Policy) -> Fin
         outcome, _ = question.judge(evidence.estimate, evidence.estimate)
         return _finding(question, evidence, outcome)
     if not is_enough(evidence):
+        few = f"; nothing is decided on fewer than {ENOUGH_CLUSTERS} independent cases"
         return replace(
-            _finding(
-                question,
-                evidence,
-                "inconclusive",
-                f"; nothing is decided on fewer than {ENOUGH_CLUSTERS} independent cases",
-            ),
+            _finding(question, evidence, "inconclusive", few),
             advice=f"Add cases: at least {ENOUGH_CLUSTERS} that do not share a cluster.",
         )
     low, high = evidence.bounds(policy.alpha)
     outcome, side = question.judge(low, high)
     alert = question.is_loss(low, high)
-    sure = f"; {percent(1 - policy.alpha)} sure of at "
-    sure += f"least {exactly(low)}" if side == "low" else f"most {exactly(high)}"
+    shown = evidence.bounds((1 - CONFIDENCE) / 2)
+    agrees = question.judge(*shown).outcome == outcome and question.is_loss(*shown) == alert
+    sure = "" if agrees else _sure(low, high, side, policy)
     sure += "; certainly worse than the baseline" if alert and outcome == "pass" else ""
     finding = replace(_finding(question, evidence, outcome, sure), alert=alert)
     if outcome != "inconclusive":
         return finding
     return replace(finding, advice=_needed(question, evidence, policy))
+
+
+def _sure(low: float, high: float, side: Literal["low", "high"], policy: Policy) -> str:
+    """The one-sided bound that decided, where the interval beside it does not say so."""
+    bound = f"least {number(low)}" if side == "low" else f"most {number(high)}"
+    return f"; {percent(1 - policy.alpha)} sure of at {bound}"
 
 
 def is_enough(evidence: Evidence) -> bool:
@@ -86,12 +98,16 @@ def lacking(rule: str, metric: str, lack: Lack) -> Finding:
 
 def _finding(question: Question, evidence: Evidence, outcome: Outcome, sure: str = "") -> Finding:
     low, high = evidence.bounds((1 - CONFIDENCE) / 2)
-    seen = f"{question.describe(evidence.estimate)} over {cases_of(evidence)}"
+    form = signed if question.is_difference else number
+    interval = f"{percent(CONFIDENCE)} CI {form(low)} to {form(high)}"
+    counted = seen(cases_of(evidence), evidence.n_clusters) if question.by_point else ""
+    cases = counted or f", {cases_of(evidence)}"
+    needs = NEEDS + question.needs if question.needs else ""
     return Finding(
         rule=question.rule,
         metric=question.metric,
         outcome=outcome,
-        observed=f"{seen}, {percent(CONFIDENCE)} CI {number(low)} to {number(high)}{sure}",
+        observed=f"{question.describe(evidence.estimate)}, {interval}{cases}{sure}{needs}",
         advice=question.if_failed if outcome == "fail" else "",
         estimate=evidence.estimate,
         interval=Interval(low=low, high=high, confidence=CONFIDENCE),
@@ -114,36 +130,44 @@ def _needed(question: Question, evidence: Evidence, policy: Policy) -> str:
 
 def cases_of(evidence: Evidence) -> str:
     """How many cases, in how many clusters."""
-    n, n_clusters = int(evidence.n), int(evidence.n_clusters)
+    return count_cases(int(evidence.n), int(evidence.n_clusters))
+
+
+def count_cases(n: int, n_clusters: int) -> str:
+    """`135 cases in 42 clusters`; clusters of one case each are not told."""
     cases = f"{n} case{'s' * (n != 1)}"
-    if n_clusters == n:
-        return cases
-    few = "only " if n_clusters < FEW_CLUSTERS else ""
-    return f"{cases} in {few}{n_clusters} cluster{'s' * (n_clusters != 1)}"
+    return cases if n_clusters == n else f"{cases} in {n_clusters} cluster{'s' * (n_clusters != 1)}"
 
 
-def number(value: float, places: int = 2) -> str:
-    """A score with two places, a measurement with three digits."""
-    if abs(value) >= 10:
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    text = f"{value:.{places}f}"
-    return text.lstrip("-") if not text.strip("-0.") else text
+def seen(cases: str, n_clusters: float) -> str:
+    """The cases behind a number that decides by itself, with a warning where they are few."""
+    return f"; seen, not proven: {cases}" if n_clusters < FEW_CLUSTERS else f", {cases}"
+
+
+def number(value: float) -> str:
+    """A number that was seen: three decimals, or three digits where these are more."""
+    size = abs(value)
+    if size >= 10:
+        text = f"{size:.3g}" if size < 1000 else f"{size:,.0f}"
+    else:
+        text = f"{size:.3f}" if size >= 0.0005 or size < NOTHING else f"{size:.2g}"
+    return f"{MINUS}{text}" if value <= -NOTHING else text
 
 
 def signed(value: float) -> str:
-    """A difference, one place more than a score; one that is too small to show has no sign."""
-    text = exactly(value)
-    return f"+{text}" if value > 0 and text.strip("0.") else text
+    """A difference; one that is too small to count has no sign."""
+    return f"+{number(value)}" if value >= NOTHING else number(value)
+
+
+def limit(value: float) -> str:
+    """A number that a rule gives: two decimals, or as many as it has."""
+    text = f"{value:.2f}" if abs(value) < 10 else f"{value:.10g}"
+    return text if float(text) == value else f"{value:.10g}"
 
 
 def percent(share: float) -> str:
     """A share as `95 %`."""
     return f"{100 * share:.3g} %"
-
-
-def exactly(value: float) -> str:
-    """A number that stands close to a limit: one place more."""
-    return number(value, places=3)
 
 
 def rounded(count: int) -> str:

@@ -11,6 +11,8 @@ from vcmp.gates.findings import (
     answer,
     at_most,
     better_than,
+    cases_of,
+    limit,
     mirrored,
     number,
     signed,
@@ -64,7 +66,7 @@ class NonInferiority:
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
         direction = self.direction or natural_direction(self.metric)
         sign = ">= baseline -" if direction == "higher" else "<= baseline +"
-        rule = f"{self.metric} {sign} {number(self.margin)}"
+        rule = f"{self.metric} {sign} {limit(self.margin)}"
         question = about_difference(comparison, self.metric, rule, direction, self.margin)
         return answer(question, difference(comparison, self.metric, policy), policy)
 
@@ -125,7 +127,7 @@ class MaxRatio:
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
         name = f"{self.metric}/{self.stat}"
         question = Question(
-            rule=f"{name} <= {number(self.max)} x baseline",
+            rule=f"{name} <= {limit(self.max)} x baseline",
             metric=self.metric,
             judge=lambda low, high: at_most(low, high, self.max),
             describe=lambda value: f"{number(value)} x baseline",
@@ -134,7 +136,7 @@ class MaxRatio:
         )
         evidence = ratio(comparison, self.metric, self.stat, policy)
         if self.stat == "p95" and not isinstance(evidence, Lack) and evidence.n < ENOUGH_FOR_P95:
-            seen = f"{question.describe(evidence.estimate)} over {int(evidence.n)} cases"
+            seen = f"{question.describe(evidence.estimate)} over {cases_of(evidence)}"
             evidence = Lack(
                 outcome="inconclusive",
                 observed=f"{seen}, too few for a 95th percentile",
@@ -155,7 +157,7 @@ def about_difference(
         return better_than(low, high, margin) if up else mirrored(better_than(-high, -low, margin))
 
     def describe(value: float) -> str:
-        sides = f" (from {number(delta.baseline)} to {number(delta.candidate)})" if delta else ""
+        sides = f" ({number(delta.baseline)} → {number(delta.candidate)})" if delta else ""
         return f"{signed(value)}{sides}"
 
     return Question(
@@ -163,10 +165,16 @@ def about_difference(
         metric=metric,
         judge=judge,
         describe=describe,
+        is_difference=True,
+        needs=_needs("> −" if up else "< +", margin),
         is_loss=lambda low, high: high < 0 if up else low > 0,
         if_failed=f"{worse} case{'s' * (worse != 1)} got worse and {better} better: "
         "read the worst first.",
     )
+
+
+def _needs(side: str, margin: float) -> str:
+    return f"{side}{limit(margin)}" if margin else f"{side[0]} 0"
 
 
 def refuse_statistic(rule: str, metric: str) -> None:

@@ -9,6 +9,7 @@ from vcmp.reports.words import (
     answered_by,
     baseline_of,
     comparison_of,
+    is_decided,
     is_scripted,
     judge_of,
     known_metrics,
@@ -23,17 +24,18 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
     """The conclusion as JSON values.
 
     `verdict` is the outcome of the sweep; `ship` the variant to ship, null when none passed; `best`
-    the candidate that came first, whether or not it passed; `candidates` are best first. A scorer's
-    `judge` is null, "judge" or "scripted judge".
+    the candidate that came first, whether or not it passed; both are null when no rule was asked.
+    `candidates` are best first; without a baseline they are all versions. A scorer's `judge` is
+    null, "judge" or "scripted judge".
     """
     first = conclusion.evaluations[0]
     baseline = baseline_of(conclusion)
-    ranked = conclusion.comparisons
+    ranked, decided = conclusion.comparisons, is_decided(conclusion)
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": conclusion.outcome,
-        "ship": conclusion.best or None,
-        "best": ranked[0].candidate.version.variant.name if ranked else None,
+        "ship": (conclusion.best or None) if decided else None,
+        "best": ranked[0].candidate.version.variant.name if ranked and decided else None,
         "gate": conclusion.gate or None,
         "baseline": _version(baseline) if baseline else None,
         "baseline_note": conclusion.baseline_note,
@@ -81,6 +83,8 @@ def _version(evaluation: Evaluation) -> dict[str, Any]:
         "asked": evaluation.n_asked,
         "failed": sum(bool(result.error) for result in evaluation.results),
         "not_run": evaluation.n_asked - len(evaluation.results),
+        "n_cases": len(evaluation.dataset.cases),
+        "answered_by": evaluation.answerer.description or evaluation.answerer.name,
         "metrics": summarize(evaluation),
     }
 

@@ -55,6 +55,17 @@ def count(comparison: Comparison, metrics: Sequence[str], sign: int) -> int:
     return sum(min(gains) < 0 for gains in _gains(comparison, metrics, sign).values())
 
 
+def count_cut(comparison: Comparison, metrics: Sequence[str]) -> int:
+    """Of the cases that lost, those with an answer of the candidate cut at its token limit."""
+    lost = {case for case, gains in _gains(comparison, metrics, 1).items() if min(gains) < 0}
+    cut = {result.case_id for result in comparison.candidate.results if _is_cut(result)}
+    return len(lost & cut)
+
+
+def _is_cut(result: Result) -> bool:
+    return result.finish == "length" and not result.error
+
+
 def _gains(comparison: Comparison, metrics: Sequence[str], sign: int) -> dict[str, list[float]]:
     """Gains in all of `metrics` by case; losses when `sign` is -1. Rounding is no gain."""
     gains: dict[str, list[float]] = {}
@@ -138,6 +149,6 @@ def _notes(result: Result | None, repeats: int) -> list[str]:
     if result is None:
         return []
     notes = [f"repeat {result.repeat + 1} of {repeats}"] if repeats > 1 else []
-    if result.finish == "length" and not result.error:
+    if _is_cut(result):
         notes.append("the output was cut at the token limit")
     return notes

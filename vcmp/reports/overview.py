@@ -19,6 +19,8 @@ from vcmp.reports.words import (
     SIGNS,
     baseline_of,
     comparison_of,
+    is_decided,
+    is_judged,
     judge_of,
     metrics_of,
     scorer_of,
@@ -42,7 +44,7 @@ def overview(conclusion: Conclusion) -> Table:
         for metric in shown_metrics(conclusion)
     ]
     errors = ["Failed / asked", *(_failures(evaluation) for evaluation in evaluations)]
-    head = [columns, verdicts] if conclusion.verdicts else [columns]
+    head = [columns, verdicts] if is_decided(conclusion) else [columns]
     rows = [*head, *metrics, errors, *_running_costs(conclusion)]
     if len(evaluations) > N_COLUMNS:
         rows = [list(row) for row in zip(*rows, strict=True)]
@@ -51,7 +53,7 @@ def overview(conclusion: Conclusion) -> Table:
 
 def shown_metrics(conclusion: Conclusion) -> list[str]:
     """The metrics that the overview has rows for."""
-    n_others = 1 + len(_running_costs(conclusion)) + bool(conclusion.verdicts)
+    n_others = 1 + len(_running_costs(conclusion)) + is_decided(conclusion)
     return metrics_of(conclusion)[: N_ROWS - n_others]
 
 
@@ -65,7 +67,9 @@ def _heading(conclusion: Conclusion, evaluation: Evaluation) -> str:
 
 def _outcome(conclusion: Conclusion, evaluation: Evaluation) -> str:
     verdict = verdict_of(conclusion, evaluation)
-    return f"{SIGNS[verdict.outcome]} **{verdict.outcome}**" if verdict else "–"
+    if not verdict or not is_judged(verdict):
+        return "–"
+    return f"{SIGNS[verdict.outcome]} **{verdict.outcome}**"
 
 
 def _label(conclusion: Conclusion, metric: str) -> str:

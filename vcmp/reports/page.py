@@ -20,6 +20,8 @@ from vcmp.reports.words import (
     comparison_of,
     decisive_metrics,
     headline,
+    is_decided,
+    is_judged,
     is_scripted,
     metrics_of,
     most_moved,
@@ -65,11 +67,14 @@ class Candidate:
     version: str
     outcome: Outcome
     sign: str
+    """"" when no rule was asked."""
     reason: str
     findings: Table
     """Those that did not pass first."""
     n_more_findings: int
     n_regressed: int = 0
+    n_cut: int = 0
+    """Of these, those cut at the token limit."""
     n_improved: int = 0
     regressions: tuple[Flip, ...] = ()
     improvements: tuple[Flip, ...] = ()
@@ -128,7 +133,7 @@ def compose(conclusion: Conclusion) -> Page:
     return Page(
         marker=_marker(conclusion),
         outcome=conclusion.outcome,
-        sign=SIGNS[conclusion.outcome] if conclusion.verdicts else "",
+        sign=SIGNS[conclusion.outcome] if is_decided(conclusion) else "",
         headline=headline(conclusion, inline),
         answered_by=tuple(answered_by(conclusion)),
         scripted=is_scripted(conclusion),
@@ -197,7 +202,7 @@ def _candidate(conclusion: Conclusion, verdict: Verdict) -> Candidate:
         variant=verdict.variant,
         version=verdict.candidate,
         outcome=verdict.outcome,
-        sign=SIGNS[verdict.outcome],
+        sign=SIGNS[verdict.outcome] if is_judged(verdict) else "",
         reason=verdict.reason,
         findings=tables.findings(findings[:N_FINDINGS], conclusion.evaluations[0])
         if findings
@@ -219,6 +224,7 @@ def _compared(candidate: Candidate, comparison: Comparison, conclusion: Conclusi
     return replace(
         candidate,
         n_regressed=flips.count(comparison, decisive, sign=1),
+        n_cut=flips.count_cut(comparison, decisive),
         n_improved=flips.count(comparison, decisive, sign=-1),
         regressions=flips.regressions(comparison, decisive, n_regressions),
         improvements=flips.improvements(comparison, decisive, N_IMPROVEMENTS),
@@ -242,6 +248,7 @@ def _is_quiet(conclusion: Conclusion) -> bool:
     deltas = [d for c in conclusion.comparisons for d in c.deltas.values() if d.score]
     return (
         bool(conclusion.comparisons)
+        and is_decided(conclusion)
         and all(evaluation.complete for evaluation in conclusion.evaluations)
         and not any(errors)
         and not conclusion.notes

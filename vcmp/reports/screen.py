@@ -19,6 +19,8 @@ from vcmp.reports.words import (
     baseline_of,
     comparison_of,
     headline,
+    is_decided,
+    is_judged,
     metrics_of,
     scorer_of,
     scripted_mark,
@@ -46,7 +48,7 @@ def _lines(conclusion: Conclusion) -> list[Text]:
     notes = [Text(f"note: {_plain(note)}") for note in conclusion.notes]
     outcome = Text(conclusion.outcome, style=STYLES[conclusion.outcome])
     sentence = headline(conclusion, _plain)
-    if conclusion.verdicts:
+    if is_decided(conclusion):
         return [*lines, Text(), *notes, Text.assemble(outcome, f": {sentence}")]
     return [*lines, Text(), *notes, Text(f"  {sentence}")]
 
@@ -81,12 +83,15 @@ def _mean(evaluation: Evaluation, metric: str) -> str:
 def _comparison(conclusion: Conclusion, verdict: Verdict) -> list[Text]:
     baseline = baseline_of(conclusion)
     against = f" against {_name(baseline.version.variant.name)}" if baseline else ""
-    lines = [Text(f"  {_name(verdict.variant)}{against}")]
-    lines += _deltas(conclusion, verdict)
-    lines += _findings(verdict.findings, conclusion.evaluations[0])
-    style = STYLES[verdict.outcome]
-    reason = f": {_plain(verdict.reason)}" if verdict.reason else ""
-    return [*lines, Text.assemble("    ", (verdict.outcome, style), reason)]
+    head = Text(f"  {_name(verdict.variant)}{against}")
+    if is_judged(verdict):
+        head += Text.assemble(": ", (verdict.outcome, STYLES[verdict.outcome]))
+    deltas = _deltas(conclusion, verdict)
+    lines = [head, *deltas]
+    if verdict.findings:
+        gap = [Text()] if deltas else []
+        return lines + gap + _findings(verdict.findings, conclusion.evaluations[0])
+    return [*lines, Text(f"    {_plain(verdict.reason)}")] if verdict.reason else lines
 
 
 def _deltas(conclusion: Conclusion, verdict: Verdict) -> list[Text]:
@@ -120,7 +125,7 @@ def _findings(findings: Sequence[Finding], judged_by: Evaluation) -> list[Text]:
         [f.outcome, _plain(f.rule) + scripted_mark(judged_by, f.metric), _plain(f.observed)]
         for f in findings
     ]
-    lines = [Text()] if findings else []
+    lines = []
     for finding, line in zip(findings, _aligned(rows), strict=True):
         text = Text(f"    {line}")
         text.stylize(STYLES[finding.outcome], 4, 4 + len(finding.outcome))
@@ -129,7 +134,7 @@ def _findings(findings: Sequence[Finding], judged_by: Evaluation) -> list[Text]:
             lines.append(Text("      a loss is certain, though the rule allows it", style="yellow"))
         if finding.advice and finding.outcome != "pass":
             lines.append(Text(f"      {_plain(finding.advice)}"))
-    return [*lines, Text()] if findings else lines
+    return lines
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -147,4 +152,5 @@ def _name(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return one_line(text, 400)
+    """Text on one line, in characters that every terminal and log has."""
+    return one_line(text, 400).replace(MINUS, "-").replace("→", "->")

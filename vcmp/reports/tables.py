@@ -124,6 +124,8 @@ def _trace_row(evaluation: Evaluation) -> tuple[str, ...]:
         mean, low, high = (amount(summary[f"latency_s/{k}"]) for k in ("mean", "min", "max"))
         spread = f"{mean} s, {low}–{high}"
         quantiles = " / ".join(amount(summary[f"latency_s/p{p}"]) for p in (50, 95, 99))
+        failed = sum(bool(result.error) for result in evaluation.results)
+        quantiles += f", without {failed:,} failed" if failed else ""
     return (
         inline(evaluation.version.variant.name, 60),
         f"{len(evaluation.results):,}",

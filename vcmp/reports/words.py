@@ -15,21 +15,86 @@ def headline(conclusion: Conclusion, quote: Callable[[str], str]) -> str:
     Args:
         quote: How names are set off.
     """
+    if not is_decided(conclusion):
+        return _undecided(conclusion, quote)
+    if not conclusion.baseline:
+        return f"{_alone(conclusion, quote)} (nothing was compared)"
     verdicts = conclusion.verdicts
-    if not verdicts:
-        versions = conclusion.evaluations
-        if len(versions) == 1:
-            return f"evaluated {quote(versions[0].version.variant.name)}, compared with nothing"
-        return f"evaluated {plural(len(versions), 'version')}, compared with nothing"
     if len(verdicts) == 1:
         return _about_one(verdicts[0].outcome, quote(verdicts[0].variant))
-    passed = [verdict for verdict in verdicts if verdict.outcome == "pass"]
-    if not passed:
-        return f"none of {plural(len(verdicts), 'candidate')} may ship"
-    if len(passed) == 1:
-        return f"of {plural(len(verdicts), 'candidate')} only {quote(passed[0].variant)} may ship"
-    best = f", {quote(conclusion.best)} is the best" if conclusion.best else ""
-    return f"{len(passed)} of {plural(len(verdicts), 'candidate')} may ship{best}"
+    shipping = [quote(verdict.variant) for verdict in verdicts if verdict.outcome == "pass"]
+    best = f", best {quote(conclusion.best)}" if conclusion.best else ""
+    if len(shipping) == 1:
+        return _about_all(conclusion, "candidate", f"only {shipping[0]} may ship", quote)
+    may = f"{len(shipping) or 'none'} may ship{best}"
+    return _about_all(conclusion, "candidate", may, quote)
+
+
+def is_judged(verdict: Verdict) -> bool:
+    """Whether any rule was asked: a gate without one lets everything pass and decides nothing."""
+    return bool(verdict.findings) or verdict.outcome != "pass"
+
+
+def is_decided(conclusion: Conclusion) -> bool:
+    """Whether any version was judged."""
+    return any(map(is_judged, conclusion.verdicts))
+
+
+def _undecided(conclusion: Conclusion, quote: Callable[[str], str]) -> str:
+    names = [quote(evaluation.version.variant.name) for evaluation in conclusion.evaluations]
+    baseline = baseline_of(conclusion)
+    if not baseline:
+        what = names[0] if len(names) == 1 else plural(len(names), "version")
+        return f"evaluated {what}, compared with nothing"
+    what = names[1] if len(names) == 2 else plural(len(names) - 1, "candidate")
+    why = f": {_gate(conclusion, quote)} has no rule" if conclusion.verdicts else ""
+    return f"compared {what} with {names[0]}, nothing decided{why}"
+
+
+def _gate(conclusion: Conclusion, quote: Callable[[str], str]) -> str:
+    return f"gate {quote(conclusion.gate)}" if conclusion.gate else "the gate"
+
+
+def _alone(conclusion: Conclusion, quote: Callable[[str], str]) -> str:
+    verdicts = conclusion.verdicts
+    if len(verdicts) > 1:
+        n_passed = sum(verdict.outcome == "pass" for verdict in verdicts)
+        others = f"{n_passed or 'none'} {'passes' if n_passed == 1 else 'pass'}"
+        if n_passed == len(verdicts):
+            others += f" {_gate(conclusion, quote)}"
+        return _about_all(conclusion, "version", others, quote)
+    name, gate = quote(verdicts[0].variant), _gate(conclusion, quote)
+    match verdicts[0].outcome:
+        case "pass":
+            return f"{name} passes {gate}"
+        case "fail":
+            return f"{name} does not pass {gate}"
+        case "inconclusive":
+            return f"too little evidence that {name} passes {gate}"
+        case "invalid":
+            return f"the evidence about {name} cannot be judged"
+
+
+def _about_all(conclusion: Conclusion, noun: str, passing: str, quote: Callable[[str], str]) -> str:
+    """How many have the outcome of the sweep and why, then what became of the others."""
+    n = len(conclusion.verdicts)
+    outcomes = [verdict.outcome for verdict in conclusion.verdicts]
+    n_gravest = outcomes.count(conclusion.outcome)
+    every = f"both {noun}s" if n == 2 else f"all {plural(n, noun)}"
+    if conclusion.outcome == "pass":
+        return f"{every} {passing.removeprefix(f'{n} ')}"
+    who = every if n_gravest == n else f"{n_gravest} of {plural(n, noun)}"
+    verb, plural_verb = _VERBS[conclusion.outcome]
+    happened = f"{who} {verb if n_gravest == 1 else plural_verb} {_gate(conclusion, quote)}"
+    return happened if n_gravest == n else f"{happened}; {passing}"
+
+
+_VERBS: dict[Outcome, tuple[str, str]] = {
+    "fail": ("fails", "fail"),
+    "inconclusive": ("lacks evidence to pass", "lack evidence to pass"),
+    "invalid": ("cannot be judged by", "cannot be judged by"),
+}
+"""Of one version, and of several."""
 
 
 def _about_one(outcome: Outcome, name: str) -> str:

@@ -6,6 +6,7 @@ own); repeats are averaged inside the case by the caller.
 """
 
 from vcmp.statistics.evidence import ENOUGH_CASES, ENOUGH_CLUSTERS, Evidence, needed_cases
+from vcmp.statistics.measured import MeasuredMean, measured_mean
 from vcmp.statistics.paired import ClusterMean, PairedCounts, mean_over_clusters, paired_difference
 from vcmp.statistics.rates import Rate, rate
 from vcmp.statistics.ratios import (
@@ -22,11 +23,13 @@ __all__ = [
     "ClusterMean",
     "Evidence",
     "LogRatio",
+    "MeasuredMean",
     "PairedCounts",
     "Rate",
     "Resampled",
     "geometric_mean_ratio",
     "mean_over_clusters",
+    "measured_mean",
     "needed_cases",
     "paired_difference",
     "quantile_ratio",

@@ -9,6 +9,7 @@ from typing import Self
 
 from vcmp.statistics.distributions import coin_tail, normal_quantile, t_quantile
 from vcmp.statistics.evidence import Evidence
+from vcmp.statistics.measured import measured_mean
 
 NOTHING = 1e-9
 """Of the full range; what is smaller is rounding."""
@@ -24,8 +25,8 @@ def paired_difference(
     """Candidate minus baseline, one value of each for each case, on average over the cases.
 
     Args:
-        bounded: Whether the values lie in [0, 1]. Where they do not, the largest of them stands
-            for the full range.
+        bounded: Whether the values lie in [0, 1]. Where they do not, the evidence is a
+            `MeasuredMean`.
 
     Raises:
         ValueError: There are no cases.
@@ -38,7 +39,7 @@ def paired_difference(
     if bounded:
         return mean_over_clusters(differences, clusters, full_range=1.0, limits=(-1.0, 1.0))
     largest = max(map(abs, (*baseline, *candidate)))
-    return mean_over_clusters(differences, clusters, full_range=largest or 1.0)
+    return measured_mean(differences, clusters, largest=largest or 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
 """The tracking store: versions, evaluations and traces as MLflow keeps and shows them.
 
-    tracker    the face: one object for one store
-    store      environment, address, lock and errors of the store
-    record     an evaluation as LoggedModel, run, metrics, inputs and artifacts
-    traces     one result as a trace with its assessments
-    spans      one result as spans
-    capture    spans of agents that trace themselves, kept off the hot path
-    catalog    what has been recorded: list, rank, find
-    analysis   a version's traces in numbers
+    tracker      the face: one object for one store
+    store        environment, address, lock and errors of the store
+    record       an evaluation as LoggedModel, run, metrics, inputs and artifacts
+    traces       one result as a trace with its assessments
+    spans        one result as spans
+    capture      spans of agents that trace themselves, kept off the hot path
+    evaluations  what has been recorded: find an evaluation and read its files
+    catalog      versions in a list or a ranking, and datasets
+    analysis     a version's traces in numbers
 
 MLflow takes seconds to import, so nothing here imports it before a store is opened.
 """
@@ -15,6 +16,7 @@ MLflow takes seconds to import, so nothing here imports it before a store is ope
 from vcmp.tracking.analysis import AssessmentSummary, TraceSummary
 from vcmp.tracking.capture import Capture
 from vcmp.tracking.catalog import RecordedVersion
+from vcmp.tracking.evaluations import Sought
 from vcmp.tracking.record import Recorded
 from vcmp.tracking.store import set_defaults
 from vcmp.tracking.tracker import MlflowTracker
@@ -25,6 +27,7 @@ __all__ = [
     "MlflowTracker",
     "Recorded",
     "RecordedVersion",
+    "Sought",
     "TraceSummary",
     "set_defaults",
 ]

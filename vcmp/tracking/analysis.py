@@ -3,8 +3,8 @@
 The traces need not be vcmp's: those of an agent in service count too.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
@@ -13,6 +13,7 @@ from vcmp.tracking.catalog import RecordedVersion, find_version
 from vcmp.tracking.store import Session, pages
 
 PAGE = 200
+RUN = "mlflow.sourceRun"
 WORDS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0, "pass": 1.0, "fail": 0.0}
 """What judges that answer in words mean."""
 
@@ -34,7 +35,12 @@ class TraceSummary:
 
     version: RecordedVersion
     traces: int
+    """Traces summed up: of the newest complete evaluation, or all when vcmp made none."""
     errors: int
+    evaluations: int = 0
+    """Evaluations that left traces of this version."""
+    traces_altogether: int = 0
+    """All traces of this version, of every evaluation and of the agent in service."""
     latency_s: Mapping[str, float] = field(default_factory=dict)
     """mean, min, max, p50, p95 and p99 in seconds; empty when unknown or scripted."""
     tokens_mean: Mapping[str, float] = field(default_factory=dict)
@@ -57,15 +63,34 @@ def show(session: Session, version: str) -> TraceSummary:
         TrackingError: No such version is recorded.
     """
     found = find_version(session, version)
-    traces = pages(
+    runs = [
+        trace.info.trace_metadata.get(RUN, "") for trace in _traces(session, found, spans=False)
+    ]
+    newest = (
+        f"request_metadata.`{RUN}` = '{found.run_id}'"
+        if found.run_id and found.run_id in runs
+        else None
+    )
+    return replace(
+        summarize(found, list(_traces(session, found, newest))),
+        evaluations=len({run for run in runs if run}),
+        traces_altogether=len(runs),
+    )
+
+
+def _traces(
+    session: Session, version: RecordedVersion, filter_string: str | None = None, spans: bool = True
+) -> Iterator[Any]:
+    return pages(
         lambda token: session.client.search_traces(
             locations=[session.experiment_id],
-            model_id=found.model_id,
+            model_id=None if filter_string else version.model_id,  # MLflow takes either
+            filter_string=filter_string,
+            include_spans=spans,
             max_results=PAGE,
             page_token=token,
         )
     )
-    return summarize(found, list(traces))
 
 
 def summarize(version: RecordedVersion, traces: list[Any]) -> TraceSummary:

@@ -17,6 +17,8 @@ from vcmp.tracking.spans import TRACE_METADATA, TRACE_TAGS
 from vcmp.tracking.store import quiet
 
 Spans = tuple[Mapping[str, Any], ...]
+CHANGES = ("set", "reset")
+"""Methods of MLflow's provider that would replace it."""
 KEPT_METADATA = ("mlflow.trace.session", "mlflow.trace.user")
 """What an agent may say of its trace, beside its own keys."""
 
@@ -55,6 +57,8 @@ class Capture:
 
         if self._provider is None:
             return
+        for change in CHANGES:
+            delattr(provider, change)
         provider.reset()  # MLflow makes a new one, for its own store, when it needs it
         if not MLFLOW_USE_DEFAULT_TRACER_PROVIDER.get():
             provider.set(self._before)  # it is the whole process's, not MLflow's
@@ -78,7 +82,6 @@ class Capture:
         if self._provider is None:
             yield lambda: ()
             return
-        self._install()
         root = None
         try:
             with mlflow.start_span(name=version, span_type="AGENT") as root:
@@ -91,12 +94,14 @@ class Capture:
                 spans += self._kept.take(root.trace_id)
 
     def _install(self) -> None:
-        """Put our provider in place, again when an agent's set-up has replaced it."""
+        """Put our provider in place, and let nothing an agent sets up take it away: setting an
+        experiment or switching autologging on in one case would lose the spans of all others."""
         from mlflow.tracing.provider import provider
 
-        if provider.get() is not self._provider:
-            provider.once.do_once(lambda: None)  # else the first span would make MLflow's own
-            provider.set(self._provider)
+        provider.once.do_once(lambda: None)  # else the first span would make MLflow's own
+        provider.set(self._provider)
+        for change in CHANGES:
+            setattr(provider, change, lambda *_: None)
 
 
 class _Kept:

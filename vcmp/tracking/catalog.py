@@ -1,18 +1,19 @@
-"""What has been recorded: versions in a list or a ranking, evaluations, datasets."""
+"""What has been recorded: versions in a list or a ranking, and datasets."""
 
-import re
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vcmp.errors import TrackingError, suggest
 from vcmp.metrics import MEASUREMENTS
-from vcmp.tracking.record import FILES, model_name
+from vcmp.tracking.evaluations import is_model_id, quoted, sizes
+from vcmp.tracking.record import model_name
 from vcmp.tracking.store import Session, Store, pages
 
 PAGE = 100
+NONE = (0, 0)
+"""Cases and results of a run that says nothing of them."""
+SHOWN_DIGITS = 8
 NEWEST_FIRST = [{"field_name": "creation_timestamp", "ascending": False}]
 
 
@@ -29,7 +30,17 @@ class RecordedVersion:
     params: Mapping[str, str] = field(default_factory=dict)
     """With dotted names; a long one is cut."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Of the newest complete evaluation."""
+    """Of the newest complete evaluation; in a list, of the newest on the list's dataset."""
+    dataset: str = ""
+    """Name of the dataset that `metrics` were measured on; "" when MLflow was not told."""
+    dataset_digest: str = ""
+    """The first digits of its digest: two datasets may share a name."""
+    n_cases: int = 0
+    """Cases in the dataset; 0 is unknown."""
+    n_results: int = 0
+    """Results behind `metrics`; 0 is unknown."""
+    comparable: bool = True
+    """False in a list when it was measured only on another dataset than the list's."""
     commit: str = ""
     branch: str = ""
     dirty: bool = False
@@ -42,7 +53,12 @@ class RecordedVersion:
 
 
 def versions(session: Session, order_by: str, app: str) -> tuple[RecordedVersion, ...]:
-    """All versions, newest first, or best first by a metric."""
+    """All versions, newest first, or best first by a metric on one dataset.
+
+    The dataset is the one with the most cases, the newest of equals: a quick look at a few cases
+    does not turn the ranking round. A version that was measured only on others keeps its newest
+    metrics, and says that they are not comparable.
+    """
     models = pages(
         lambda token: session.client.search_logged_models(
             [session.experiment_id],
@@ -51,20 +67,35 @@ def versions(session: Session, order_by: str, app: str) -> tuple[RecordedVersion
             page_token=token,
         )
     )
-    found = [describe(model) for model in models]
-    return rank([version for version in found if app in ("", version.app)], order_by)
+    wanted = [model for model in models if app in ("", (model.tags or {}).get("vcmp.app", ""))]
+    counts = sizes(session)
+    metrics = [metric for model in wanted for metric in model.metrics or []]
+    largest = max(metrics, key=lambda m: (counts.get(m.run_id, NONE)[0], m.timestamp), default=None)
+    digest = (largest.dataset_digest or "") if largest else ""
+    found = []
+    for model in wanted:
+        version = describe(model, digest)
+        n_cases, n_results = counts.get(version.run_id, NONE)
+        found.append(replace(version, n_cases=n_cases, n_results=n_results))
+    return rank(found, order_by)
 
 
 def rank(found: list[RecordedVersion], order_by: str) -> tuple[RecordedVersion, ...]:
-    """Best first by a metric, versions without it last; as they stand when `order_by` is ""."""
+    """Best first by a metric, as they stand when `order_by` is "".
+
+    Last come versions that are not comparable, before them comparable ones without the metric.
+    """
     if not order_by or not found:
         return tuple(found)
     metric = _resolve(order_by, {name for version in found for name in version.metrics})
     stem = metric.partition("/")[0]
     sign = 1 if stem in (*MEASUREMENTS, "error_rate") else -1
-    having = [version for version in found if metric in version.metrics]
-    lacking = [version for version in found if metric not in version.metrics]
-    return (*sorted(having, key=lambda version: sign * version.metrics[metric]), *lacking)
+
+    def place(version: RecordedVersion) -> tuple[bool, bool, float]:
+        value = version.metrics.get(metric)
+        return not version.comparable, value is None, 0.0 if value is None else sign * value
+
+    return tuple(sorted(found, key=place))
 
 
 def _resolve(order_by: str, known: set[str]) -> str:
@@ -79,11 +110,12 @@ def _resolve(order_by: str, known: set[str]) -> str:
     )
 
 
-def describe(model: Any) -> RecordedVersion:
-    """A LoggedModel as a version."""
+def describe(model: Any, digest: str = "") -> RecordedVersion:
+    """A LoggedModel as a version, if possible with its metrics on the dataset of that digest."""
     tags = model.tags or {}
     metrics = model.metrics or []
-    newest = max(metrics, key=lambda metric: metric.timestamp, default=None)
+    same = [metric for metric in metrics if digest in ("", metric.dataset_digest)]
+    newest = _newest(same or metrics)
     run_id = newest.run_id if newest else ""
     return RecordedVersion(
         name=tags.get("vcmp.version", model.name),
@@ -100,7 +132,15 @@ def describe(model: Any) -> RecordedVersion:
         scripted=tags.get("vcmp.scripted") == "true",
         verdict=tags.get("vcmp.verdict", ""),
         run_id=run_id,
+        dataset=(newest.dataset_name or "") if newest else "",
+        dataset_digest=((newest.dataset_digest or "") if newest else "")[:SHOWN_DIGITS],
+        comparable=bool(same or not metrics),
     )
+
+
+def _newest(metrics: Sequence[Any]) -> Any:
+    """The metric that was measured last; None without any."""
+    return max(metrics, key=lambda metric: metric.timestamp, default=None)
 
 
 def find_version(session: Session, version: str) -> RecordedVersion:
@@ -122,55 +162,16 @@ def find_version(session: Session, version: str) -> RecordedVersion:
     raise unknown(version, list(known))
 
 
-def is_model_id(version: str) -> bool:
-    """Whether MLflow made this up as the id of a LoggedModel."""
-    return re.fullmatch("m-[0-9a-f]{32}", version) is not None
-
-
 def unknown(version: str, known: list[str]) -> TrackingError:
     """The error for a version that is not recorded."""
     newest = f"\n  Recorded last: {', '.join(known[:3])}." if known else "\n  No version is."
     return TrackingError(f"version {version!r} is not recorded.{suggest(version, known)}{newest}")
 
 
-def find(session: Session, tags: Mapping[str, str], version: str) -> Path | None:
-    """Download the newest complete evaluation with these tags; "" is any value."""
-    wanted = {key: value for key, value in tags.items() if value}
-    if version:
-        wanted["vcmp.model_id" if is_model_id(version) else "vcmp.version"] = version
-    conditions = ["attributes.status = 'FINISHED'"]
-    conditions += [f"tags.`{key}` = {_quoted(value)}" for key, value in wanted.items()]
-    runs = pages(
-        lambda token: session.client.search_runs(
-            [session.experiment_id],
-            " AND ".join(conditions),
-            order_by=["attributes.start_time DESC"],
-            max_results=PAGE,
-            page_token=token,
-        )
-    )
-    for run in runs:
-        files = {file.path for file in session.client.list_artifacts(run.info.run_id)}
-        if files.issuperset(FILES):
-            return _download(session, run.info.run_id)
-    return None
-
-
-def _download(session: Session, run_id: str) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="vcmp-"))
-    for file in FILES:
-        session.client.download_artifacts(run_id, file, str(folder))
-    return folder
-
-
-def _quoted(value: str) -> str:
-    return f'"{value}"' if "'" in value else f"'{value}'"
-
-
 def dataset(session: Session, name: str) -> list[dict[str, Any]]:
     """The records of an MLflow evaluation dataset as rows; MLflow's own tags are left out."""
     found = session.client.search_datasets(
-        filter_string=f"name = {_quoted(name)}", order_by=["created_time DESC"], max_results=1
+        filter_string=f"name = {quoted(name)}", order_by=["created_time DESC"], max_results=1
     )
     if not found:
         found = [_dataset_by_id(session, name)]

@@ -13,13 +13,14 @@ from vcmp.metrics import summarize
 from vcmp.tracking.spans import clean, dump
 from vcmp.tracking.store import Session, locked
 from vcmp.tracking.traces import Link, write_traces
-from vcmp.types import Evaluation, Revision
+from vcmp.types import Evaluation, Revision, ScorerCard
 
 FILES = ("evaluation.json", "results.jsonl")
 PARAM_LENGTH = 6000
 """Characters of a parameter's value that every kind of MLflow store keeps."""
 DIGEST_LENGTH = 36
 """Characters of a dataset's digest that MLflow keeps."""
+MARK_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +181,17 @@ def _run_tags(evaluation: Evaluation, model_id: str) -> dict[str, str]:
         "vcmp.model_id": model_id,
         "vcmp.dataset": clean(evaluation.dataset.name),
         "vcmp.dataset_digest": evaluation.dataset.digest,
+        "vcmp.cases": str(len(evaluation.dataset.cases)),
+        "vcmp.results": str(len(evaluation.results)),
+        "vcmp.scorers": dump(marks(evaluation.scorers)),
+    }
+
+
+def marks(scorers: Mapping[str, ScorerCard]) -> dict[str, str]:
+    """A short digest for each scorer and the model it asks; equal where scores are comparable."""
+    return {
+        clean(name): digest_of([card.digest, card.model])[:MARK_LENGTH]
+        for name, card in scorers.items()
     }
 
 

@@ -1,5 +1,6 @@
 """Opening the store: its address, the environment MLflow reads, the lock, and errors in words."""
 
+import base64
 import fcntl
 import importlib
 import logging
@@ -18,7 +19,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from vcmp.errors import TrackingError
 
@@ -37,6 +38,9 @@ ENVIRONMENT = {
     # `mlflow server` starts fifteen processes otherwise
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
+ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+"""Where experiments that others create keep their files. By default that is `mlruns` in the current
+folder, and a folder with both kinds of quotes in its name breaks the SQL that a new file gets."""
 PROBE_S = 3.0
 """Seconds a server gets to answer the first question."""
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -60,7 +64,7 @@ class Store:
     @property
     def file(self) -> Path | None:
         """The SQLite file; None for any other store."""
-        path = self.uri.removeprefix("sqlite:///")
+        path = self.uri.removeprefix("sqlite:///").partition("?")[0]
         return None if path == self.uri or path in ("", ":memory:") else Path(path)
 
     @property
@@ -70,8 +74,25 @@ class Store:
 
     @property
     def shown(self) -> str:
-        """The URI without its password."""
-        return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", self.uri)
+        """The URI without its secret: a password, or the token that stands for a user."""
+        user, at, place = self._login
+        name, colon, _ = user.partition(":")
+        if not at or not (colon or self.served):
+            return self.uri
+        masked = f"{name}:***" if colon else "***"
+        return f"{self.uri.partition('://')[0]}://{masked}@{place}"
+
+    def hide(self, text: str) -> str:
+        """A text of others, who may quote the URI, without its secret."""
+        user = self._login[0]
+        secret = user.partition(":")[2] or (user if self.served else "")
+        text = text.replace(self.uri, self.shown)
+        return text.replace(secret, "***").replace(unquote(secret), "***") if secret else text
+
+    @property
+    def _login(self) -> tuple[str, str, str]:
+        """User and password, an @ where there are any, and the rest of the URI."""
+        return ("", "", "") if self.file else self.uri.partition("://")[2].rpartition("@")
 
     @property
     def where(self) -> str:
@@ -90,22 +111,53 @@ class Session:
 
 
 def locate(uri: str | None, experiment: str, project: Path) -> Store:
-    """The store that `uri` names; without one a SQLite file in the project's outputs."""
+    """The store that `uri` names; without one a SQLite file in the project's outputs.
+
+    Raises:
+        TrackingError: The experiment has no name.
+    """
+    if not experiment.strip():
+        raise TrackingError(
+            f"tracking.experiment={experiment!r}: MLflow needs a name.\n"
+            "  Set app=… in conf/config.yaml, or tracking.experiment=…"
+        )
     project = project.absolute()
     outputs = project / "outputs"
     if not uri:
-        uri = f"sqlite:///{outputs / 'mlflow.db'}"
+        uri = _file_uri(outputs / "mlflow.db")
     elif uri.startswith("sqlite:///") and not uri.startswith(("sqlite:////", "sqlite:///:")):
-        uri = f"sqlite:///{project / uri.removeprefix('sqlite:///')}"
+        path, mark, options = uri.removeprefix("sqlite:///").partition("?")
+        uri = f"{_file_uri(project / path)}{mark}{options}"
     return Store(uri=uri, experiment=experiment, artifacts=outputs / "mlartifacts")
+
+
+def _file_uri(file: Path) -> str:
+    """The URI of a SQLite file.
+
+    Raises:
+        TrackingError: MLflow and SQLAlchemy would disagree about where the file is.
+    """
+    if re.search("%[0-9A-Fa-f]{2}|[?]", str(file)):
+        raise TrackingError(
+            f"tracking.uri=null: {str(file)!r} has a ? or a % with two digits in it, which mean "
+            "something else in a URI.\n"
+            "  Rename the folder, or keep the record elsewhere (tracking.uri=sqlite:////…)."
+        )
+    return f"sqlite:///{file}"
 
 
 def set_defaults() -> None:
     """Tell MLflow, in this process and its children, to be quick; what the user has set stays.
 
-    Worth calling before anything imports MLflow: its judges look things up on the way.
+    Worth calling before anything imports MLflow: its judges look things up on the way. What traces
+    itself where no store is set writes into the current folder's outputs, not beside the sources.
     """
-    for name, value in ENVIRONMENT.items():
+    outputs = Path.cwd() / "outputs"
+    places = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{outputs / 'mlflow-untracked.db'}",
+        ARTIFACT_ROOT: (outputs / "mlartifacts").as_uri(),
+    }
+    for name, value in (ENVIRONMENT | places).items():
         os.environ.setdefault(name, value)
 
 
@@ -116,6 +168,7 @@ def set_environment(store: Store) -> None:
     """
     set_defaults()
     os.environ["MLFLOW_TRACKING_URI"] = store.uri
+    os.environ[ARTIFACT_ROOT] = store.artifacts.as_uri()
 
 
 @contextmanager
@@ -147,7 +200,7 @@ def probe(store: Store) -> None:
     scheme = place.scheme.partition("+")[0]
     try:
         if scheme in ("http", "https"):
-            urllib.request.urlopen(f"{store.uri.rstrip('/')}/health", timeout=PROBE_S).close()
+            urllib.request.urlopen(_health(place), timeout=PROBE_S).close()
         elif scheme in PORTS and place.hostname:
             address = (place.hostname, place.port or PORTS[scheme])
             socket.create_connection(address, timeout=PROBE_S).close()
@@ -155,9 +208,20 @@ def probe(store: Store) -> None:
         answer.close()  # any answer, "not found" and "log in" too, comes from a server that lives
     except (OSError, ValueError) as error:
         raise TrackingError(
-            f"{store.where}: no server answers ({_reason(error)}).\n"
+            f"{store.where}: no server answers ({store.hide(_reason(error))}).\n"
             "  Start it, name another store (tracking.uri=…), or record nothing (tracking=none)."
         ) from error
+
+
+def _health(place: SplitResult) -> urllib.request.Request:
+    """The question to a server; its user and password go into a header, as urllib wants it."""
+    host = place.netloc.rpartition("@")[2]
+    url = urlunsplit((place.scheme, host, f"{place.path.rstrip('/')}/health", "", ""))
+    request = urllib.request.Request(url)
+    if place.username is not None:
+        login = f"{unquote(place.username)}:{unquote(place.password or '')}".encode()
+        request.add_header("Authorization", f"Basic {base64.b64encode(login).decode()}")
+    return request
 
 
 def _reason(error: BaseException) -> str:
@@ -196,7 +260,7 @@ def explained(store: Store) -> Iterator[None]:
         if not foreign and not isinstance(error, OSError):
             raise
         raise TrackingError(
-            f"{store.where}: {_reason(error)}.\n"
+            f"{store.where}: {store.hide(_reason(error))}.\n"
             "  Mend it, name another store (tracking.uri=…), or record nothing (tracking=none)."
         ) from error
 

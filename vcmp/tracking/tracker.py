@@ -1,19 +1,23 @@
 """The face of the tracking store."""
 
+import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vcmp.errors import TrackingError
-from vcmp.tracking import analysis, catalog, record, store
+from vcmp.tracking import analysis, catalog, evaluations, record, store
 from vcmp.tracking.analysis import TraceSummary
 from vcmp.tracking.catalog import RecordedVersion
+from vcmp.tracking.evaluations import Sought
 from vcmp.tracking.record import Recorded
 from vcmp.tracking.store import Session, Store
 from vcmp.types import Evaluation
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,14 @@ class MlflowTracker:
         Raises:
             TrackingError: The store failed; the run that was begun is marked FAILED.
         """
-        with self._opened() as session:
-            return record.record(session, evaluation, folder)
+        try:
+            with self._opened() as session:
+                return record.record(session, evaluation, folder)
+        except TrackingError as error:
+            name = evaluation.version.name
+            raise TrackingError(
+                f"{error}\n  {name} is not recorded; its results are kept in {folder}"
+            ) from error
 
     def attach(
         self, recorded: Recorded, report_files: Iterable[Path], tags: Mapping[str, str]
@@ -68,30 +78,27 @@ class MlflowTracker:
         with self._opened() as session:
             record.attach(session, recorded, report_files, tags)
 
-    def find(
-        self, *, app: str, variant: str = "", version: str = "", passed: bool = False
-    ) -> Path | None:
-        """Fetch the newest complete evaluation that matches.
+    def find(self, sought: Sought, read: Callable[[Path], T | None]) -> T | None:
+        """Read the newest complete evaluation that matches.
 
         Args:
-            app: Of the version.
-            variant: Name of the variant; "" is any.
-            version: Name of the version, or id of its LoggedModel; "" is any.
-            passed: Only evaluations whose verdict was pass.
+            sought: What it has to be like.
+            read: Given a folder with the evaluation's files, which is gone afterwards; None asks
+                for the next evaluation.
 
         Returns:
-            A new temporary folder with the evaluation's files; None when nothing matches.
+            What `read` made of it; None when nothing matches.
         """
         if self._empty:
             return None
         with self._opened() as session:
-            wanted = {"vcmp.app": app, "vcmp.variant": variant}
-            if passed:
-                wanted["vcmp.verdict"] = "pass"
-            return catalog.find(session, wanted, version)
+            return evaluations.find(session, sought, read)
 
     def versions(self, order_by: str = "", app: str = "") -> tuple[RecordedVersion, ...]:
-        """All recorded versions with the metrics of their newest complete evaluation.
+        """All recorded versions, measured on one dataset: that of the newest complete evaluation.
+
+        Metrics are those of a version's newest complete evaluation on it. What was measured on
+        other datasets alone is not comparable, and last in a ranking.
 
         Args:
             order_by: A metric, best first, those without it last: `support_guidelines` is
@@ -109,6 +116,8 @@ class MlflowTracker:
 
     def show(self, version: str) -> TraceSummary:
         """Sum up the traces of a version, by its name or the id of its LoggedModel.
+
+        Those of its newest complete evaluation; all there are, when vcmp evaluated none.
 
         Raises:
             TrackingError: No such version is recorded.
@@ -139,9 +148,13 @@ class MlflowTracker:
         """
         place = self.store
         if place.served:
-            return [self.uri or place.uri]
+            return [place.shown]
         store.set_environment(place)
-        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", place.uri]
+        command = [sys.executable, "-m", "mlflow", "server"]
+        if place.shown == place.uri:
+            command += ["--backend-store-uri", place.uri]
+        else:
+            os.environ["MLFLOW_BACKEND_STORE_URI"] = place.uri  # it holds a password
         command += ["--artifacts-destination", place.artifacts.as_uri()]
         return [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
 
