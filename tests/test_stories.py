@@ -73,6 +73,7 @@ def test_unchanged_agents_on_a_foreign_server_with_judges(project: Path, vcmp: R
         done = vcmp(
             "agent=empathetic,basic", "provider=compatible", f"provider.base_url={server.base_url}",
             write_cases(project, 20), "scorers=judged", "gate=thresholds", "repeats=2", "-m",
+            "tracking=none",
         )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -95,7 +95,7 @@ class MlflowTracker:
             return evaluations.find(session, sought, read)
 
     def versions(self, order_by: str = "", app: str = "") -> tuple[RecordedVersion, ...]:
-        """All recorded versions, measured on one dataset: that of the newest complete evaluation.
+        """All recorded versions, measured on one dataset: the one with the most cases.
 
         Metrics are those of a version's newest complete evaluation on it. What was measured on
         other datasets alone is not comparable, and last in a ranking.
