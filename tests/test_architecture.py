@@ -17,7 +17,7 @@ STEPS = {
 }  # fmt: skip
 ENTRANCE = {
     "__init__", "__main__", "cli", "composition", "config", "listing", "progress", "screening",
-    "targets", "verbs",
+    "sources", "targets", "verbs",
 }  # fmt: skip
 FLOORS = [NOUNS, STEPS, {"baselines"}, {"pipeline"}, ENTRANCE]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

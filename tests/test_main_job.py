@@ -163,6 +163,10 @@ def test_four_variants_of_a_sweep_over_temperature(project: Path, vcmp: Run):
     assert {c["variant"] for c in verdict(folder)["candidates"]} == {
         "basic-temperature_0_7", "empathetic-temperature_0_0", "empathetic-temperature_0_7",
     }  # fmt: skip
+    assert (
+        "\nbaseline  the first of 2 variants of 'basic' in this sweep; choose another with"
+        " baseline=NAME\n"
+    ) in done.stdout
     for number in range(4):
         assert len((folder / str(number) / "results.jsonl").read_text("utf-8").splitlines()) == 36
 

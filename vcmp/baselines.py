@@ -45,8 +45,8 @@ def choose(variants: Sequence[Variant], baseline: str) -> tuple[int, str] | None
         return None
     if len(made) == 1:
         return made[0], ""
-    others = ", ".join(names[number] for number in made[1:])
-    return made[0], f"the first variant of {baseline!r} in this sweep; baseline= chooses {others}"
+    note = f"the first of {len(made)} variants of {baseline!r} in this sweep"
+    return made[0], f"{note}; choose another with baseline=NAME"
 
 
 def check(variants: Sequence[Variant], baseline: str) -> None:

@@ -245,6 +245,8 @@ def present(
     pipeline.write_reports(conclusion, folder, **report)
     reports.screen(conclusion, console)
     console.print()
+    if conclusion.baseline_note:
+        console.print(f"baseline  {conclusion.baseline_note}", markup=False)
     console.print(f"report    {shown(folder / 'report.md')}", markup=False)
     names = ", ".join(evaluation.version.name for evaluation in conclusion.evaluations)
     console.print(f"versions  {names}", markup=False)

@@ -8,12 +8,14 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vcmp import sources
 from vcmp.errors import ConfigError, VcmpError, suggest
 
 TRUSTED = ("vcmp", "mlflow.genai.scorers", "mlflow.genai.judges")
@@ -69,11 +71,27 @@ class Builder:
             raise ConfigError(f"{where}: _target_ {name!r} names nothing. Write module.name")
         if not self._trusted(name):
             raise _not_trusted(name, name.split(".")[0], where)
+        self._check_source(node, where)
         target = locate(name, where)
         home = getattr(target, "__module__", None)
         if isinstance(home, str) and not self._trusted(home):
             raise _not_trusted(name, home.split(".")[0], where)
-        _check_parameters(node, target, where)
+        with suppress(ValueError, TypeError, NameError):
+            # of a C function, or with annotations that only exist while type checking, is unknown
+            signature = inspect.signature(target, eval_str=True)
+            _check_parameters(node, signature, where)
+
+    def _check_source(self, node: Mapping[str, Any], where: str) -> None:
+        """Find in the module's text, at once, what its import would show seconds later."""
+        module, _, name = node["_target_"].rpartition(".")
+        source = sources.read(module, self.project)
+        if source is None:
+            return
+        if source.names is not None and name not in source.names:
+            raise _not_there(module, name, source.names, where)
+        signature = source.signature(name)
+        if signature:
+            _check_parameters(node, signature, where)
 
     def _trusted(self, name: str) -> bool:
         top = name.split(".")[0]
@@ -118,7 +136,7 @@ def locate(name: str, where: str) -> Callable[..., Any]:
     found: Any = module
     for part in parts:
         if not hasattr(found, part):
-            raise _not_there(module.__name__, part, found, where)
+            raise _not_there(module.__name__, part, dir(found), where)
         found = getattr(found, part)
     if not callable(found):
         raise ConfigError(f"{where}: {name!r} cannot be called. Name a class or a function.")
@@ -163,16 +181,12 @@ def _broken(path: str, error: BaseException, where: str) -> ConfigError:
     return ConfigError(f"{where}: importing {path!r} fails ({what}{line}). Mend that module.")
 
 
-def _not_there(module: str, part: str, found: Any, where: str) -> ConfigError:
-    public = [item for item in dir(found) if not item.startswith("_")]
+def _not_there(module: str, part: str, names: Iterable[str], where: str) -> ConfigError:
+    public = sorted(item for item in names if not item.startswith("_"))
     return ConfigError(f"{where}: {module!r} has no {part!r}.{suggest(part, public)}")
 
 
-def _check_parameters(node: Mapping[str, Any], target: Callable[..., Any], where: str) -> None:
-    try:
-        signature = inspect.signature(target, eval_str=True)
-    except (ValueError, TypeError, NameError):
-        return  # a C function, or annotations that only exist while type checking
+def _check_parameters(node: Mapping[str, Any], signature: inspect.Signature, where: str) -> None:
     known = signature.parameters
     given = {key: value for key, value in node.items() if not str(key).startswith("_")}
     if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
