@@ -126,7 +126,7 @@ def test_target_outside_of_the_project_is_not_called(vcmp: Run, project: Path):
 
 
 def test_agent_module_that_cannot_be_imported(vcmp: Run, project: Path):
-    write(project, "agents/broken.py", "import json\nimport langchian\n")
+    write(project, "agents/broken.py", "import json\nimport langchian\n\nclass Agent: ...\n")
     write(project, "conf/agent/broken.yaml", "_target_: agents.broken.Agent\n")
 
     assert mistake(vcmp, "agent=broken") == (
