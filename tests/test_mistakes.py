@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 
 ANNOUNCED = (
     "answered by: scripted demo, no language model was called\n1 version × 135 cases of support\n"
@@ -12,9 +12,9 @@ ANNOUNCED = (
 FIRST = "the baseline, git:mian, is evaluated first\n"
 
 
-def mistake(vcmp: Run, *arguments: str, said: str = "") -> str:
+def mistake(vcmp: Run, *arguments: str, said: str = "", env: dict[str, str] | None = None) -> str:
     """What stderr says of a command line that must be refused before anything is sent."""
-    done = vcmp(*arguments)
+    done = vcmp(*arguments, env=env)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stdout == said
     assert len(done.stderr.splitlines()) <= 3
@@ -122,6 +122,20 @@ def test_target_outside_of_the_project_is_not_called(vcmp: Run, project: Path):
         "agent=shell: _target_ 'os.system' is outside of the project and of vcmp.\n"
         "  If its code may run here, say so in conf/config.yaml: trust: [os]"
     )
+    assert not (project / "owned").exists()
+
+
+def test_package_outside_of_the_project_is_not_even_imported(vcmp: Run, project: Path):
+    """Looking for a module imports the packages above it."""
+    elsewhere = project.parent / "elsewhere/foreign"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "__init__.py").write_text("open('owned', 'w').close()\n", encoding="utf-8")
+    (elsewhere / "mod.py").write_text("class A: ...\n", encoding="utf-8")
+    write(project, "conf/agent/foreign.yaml", "_target_: foreign.mod.A\n")
+
+    text = mistake(vcmp, "agent=foreign", env={"PYTHONPATH": f"{ROOT}:{elsewhere.parent}"})
+
+    assert text.startswith("agent=foreign: _target_ 'foreign.mod.A' is outside of the project")
     assert not (project / "owned").exists()
 
 

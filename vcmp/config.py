@@ -230,8 +230,10 @@ def _build(settings: Settings, number: int) -> Plan:
     node = _with_prompt(job.config["agent"], settings.project)
     if "_target_" not in node:
         raise ConfigError(f"{where}: has no _target_. Name the agent: _target_: agents.module.Name")
+    settings.builder.check_source(node, where)
+    dataset = _load_dataset(job, settings)
     chosen = _build_scorers(job, settings.builder)
-    agent, dataset = settings.builder.build(node, where), _load_dataset(job, settings)
+    agent = settings.builder.build(node, where)  # last: its imports take longest
     for case in dataset.cases:
         refuse_inputs(agent, case.inputs, f"{where}: case {case.id!r} of {dataset.name}")
     return Plan(

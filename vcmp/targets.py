@@ -71,7 +71,7 @@ class Builder:
             raise ConfigError(f"{where}: _target_ {name!r} names nothing. Write module.name")
         if not self._trusted(name):
             raise _not_trusted(name, name.split(".")[0], where)
-        self._check_source(node, where)
+        self.check_source(node, where)
         target = locate(name, where)
         home = getattr(target, "__module__", None)
         if isinstance(home, str) and not self._trusted(home):
@@ -81,10 +81,16 @@ class Builder:
             signature = inspect.signature(target, eval_str=True)
             _check_parameters(node, signature, where)
 
-    def _check_source(self, node: Mapping[str, Any], where: str) -> None:
-        """Find in the module's text, at once, what its import would show seconds later."""
-        module, _, name = node["_target_"].rpartition(".")
-        source = sources.read(module, self.project)
+    def check_source(self, node: Mapping[str, Any], where: str) -> None:
+        """Find in the module's text, at once, what its import would show seconds later.
+
+        Raises:
+            ConfigError: The target is not there, or does not take the parameters.
+        """
+        target = str(node["_target_"])
+        module, _, name = target.rpartition(".")
+        trusted = module and self._trusted(target)  # looking for a module imports its package
+        source = sources.read(module, self.project) if trusted else None
         if source is None:
             return
         if source.names is not None and name not in source.names:
