@@ -287,5 +287,6 @@ def test_leaving_with_idle_connections_leaves_nothing_open():
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda client: client.chat.completions.create(**ASK), clients))
 
+    assert len(server.answered) == 8
     for client in clients:
         client.close()
