@@ -4,7 +4,8 @@
 `conclusion(baseline, candidate, outcome="fail", findings=[finding("polite >= 0.80", "fail")])`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
@@ -24,8 +25,10 @@ from vcmp.types import (
     Paired,
     Result,
     Revision,
+    Sample,
     Score,
     ScorerCard,
+    Slice,
     Usage,
     Variant,
     Verdict,
@@ -125,8 +128,44 @@ def comparison(baseline: Evaluation, candidate: Evaluation) -> Comparison:
     names = [*baseline.scorers, *MEASUREMENTS, "error"]
     found = (_paired(baseline, candidate, name) for name in names)
     pairs = {pair.metric: pair for pair in found if pair.case_ids}
-    deltas = {name: _delta(pair) for name, pair in pairs.items()}
-    return Comparison(baseline=baseline, candidate=candidate, pairs=pairs, deltas=deltas)
+    tagged = (pair for pair in pairs.values() if pair.score and pair.tags)
+    return Comparison(
+        baseline=baseline,
+        candidate=candidate,
+        pairs=pairs,
+        deltas={name: _delta(pair) for name, pair in pairs.items()},
+        samples=dict(_samples(candidate, names)),
+        n_cases=len(baseline.dataset.cases),
+        slices={pair.metric: _slices(pair) for pair in tagged},
+    )
+
+
+def table(told: Conclusion, source: str = "scores.csv") -> Conclusion:
+    """The same conclusion as if only scores had been at hand: no results, no cases, no commit."""
+
+    def bare(side: Evaluation) -> Evaluation:
+        name = side.version.variant.name
+        return replace(
+            side,
+            version=Version(name=name, app="", variant=Variant(name=name)),
+            dataset=Dataset(name="", cases=()),
+            scorers={},
+            answerer=Answerer(name="table", description=source),
+            results=(),
+        )
+
+    variants = {e.version.name: e.version.variant.name for e in told.evaluations}
+    return replace(
+        told,
+        evaluations=tuple(map(bare, told.evaluations)),
+        baseline=variants[told.baseline],
+        comparisons=tuple(
+            replace(c, baseline=bare(c.baseline), candidate=bare(c.candidate))
+            for c in told.comparisons
+        ),
+        verdicts=tuple(replace(v, candidate=v.variant) for v in told.verdicts),
+        command="",
+    )
 
 
 def finding(
@@ -149,14 +188,16 @@ def verdict(
     outcome: Outcome = "pass",
     findings: Sequence[Finding] = (),
     reason: str = "polite rose by 0.17",
+    **more: Any,
 ) -> Verdict:
-    """A verdict about one candidate."""
+    """A verdict about one candidate, on all of its cases."""
     return Verdict(
         candidate=candidate.version.name,
         variant=candidate.version.variant.name,
         outcome=outcome,
         findings=tuple(findings),
         reason=reason,
+        **{"n_cases": len(candidate.dataset.cases), **more},
     )
 
 
@@ -244,7 +285,64 @@ def _paired(baseline: Evaluation, candidate: Evaluation, metric: str) -> Paired:
         asked=(baseline.n_asked, candidate.n_asked),
         n_cases=len(baseline.dataset.cases),
         score=metric in baseline.scorers,
+        tags=_tags(baseline, both),
+        repeats=float(baseline.repeats),
     )
+
+
+def _tags(evaluation: Evaluation, case_ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    tags = {case.id: case.tags for case in evaluation.dataset.cases}
+    return tuple(tags[case_id] for case_id in case_ids) if any(tags.values()) else ()
+
+
+def _samples(evaluation: Evaluation, metrics: Sequence[str]) -> Iterator[tuple[str, Sample]]:
+    clusters = {case.id: case.cluster or case.id for case in evaluation.dataset.cases}
+    for metric in metrics:
+        means = mean_by_case(evaluation, metric)
+        scored = _n_scored(evaluation, metric)
+        if means:
+            yield (
+                metric,
+                Sample(
+                    metric=metric,
+                    case_ids=tuple(means),
+                    clusters=tuple(clusters[case_id] for case_id in means),
+                    values=tuple(means.values()),
+                    total=fmean(means.values()) * scored,
+                    scored=scored,
+                    asked=evaluation.n_asked,
+                    score=metric in evaluation.scorers,
+                ),
+            )
+
+
+def _slices(pair: Paired) -> tuple[Slice, ...]:
+    """The tags, most cases first; a loss stands out where its plain interval excludes 0."""
+    places: dict[str, list[int]] = {}
+    for place, tags in enumerate(pair.tags):
+        for tag in tags:
+            places.setdefault(tag, []).append(place)
+    slices = []
+    for tag, own in places.items():
+        before = [pair.baseline[place] for place in own]
+        after = [pair.candidate[place] for place in own]
+        interval = _interval([b - a for a, b in zip(before, after, strict=True)])
+        slices.append(
+            Slice(
+                tag=tag,
+                baseline=fmean(before),
+                candidate=fmean(after),
+                interval=interval,
+                n=len(own),
+                lost=interval.high < 0,
+            )
+        )
+    return tuple(sorted(slices, key=lambda each: (-each.n, each.tag)))
+
+
+def _interval(changes: Sequence[float]) -> Interval:
+    half = 1.96 * stdev(changes) / len(changes) ** 0.5 if len(changes) > 1 else 1.0
+    return Interval(low=fmean(changes) - half, high=fmean(changes) + half)
 
 
 def _n_scored(evaluation: Evaluation, metric: str) -> int:
@@ -255,14 +353,13 @@ def _n_scored(evaluation: Evaluation, metric: str) -> int:
 
 def _delta(pair: Paired) -> Delta:
     changes = [b - a for a, b in zip(pair.baseline, pair.candidate, strict=True)]
-    half = 1.96 * stdev(changes) / len(changes) ** 0.5 if len(changes) > 1 else 1.0
     better = [change if pair.score else -change for change in changes]
     return Delta(
         metric=pair.metric,
         baseline=fmean(pair.baseline),
         candidate=fmean(pair.candidate),
         difference=fmean(changes),
-        interval=Interval(low=fmean(changes) - half, high=fmean(changes) + half),
+        interval=_interval(changes),
         n=len(changes),
         n_clusters=len(set(pair.clusters)),
         improved=sum(change > 0 for change in better),

@@ -12,18 +12,27 @@ MODULES = sorted((ROOT / "vcmp").rglob("*.py"))
 # A name stands for a module or for a whole package.
 NOUNS = {"types", "errors", "digests", "calls", "metrics", "sandbox", "secrets"}
 STEPS = {
-    "comparison", "datasets", "evaluation", "gates", "judges", "prompts", "provider", "reports",
-    "results", "scorers", "statistics", "tracking", "versions", "worktree",
+    "agreement", "comparison", "datasets", "evaluation", "gates", "judges", "preferences",
+    "prompts", "provider", "reports", "results", "scorers", "statistics", "tables", "tracking",
+    "versions", "worktree",
 }  # fmt: skip
 ENTRANCE = {
-    "__init__", "__main__", "cli", "composition", "config", "listing", "progress", "screening",
-    "sources", "targets", "verbs",
+    "__init__", "__main__", "checking", "cli", "composition", "config", "console", "decisions",
+    "listing", "policies", "progress", "project", "screening", "sources", "targets", "verbs",
 }  # fmt: skip
-FLOORS = [NOUNS, STEPS, {"baselines"}, {"pipeline"}, ENTRANCE]
+FLOORS = [
+    NOUNS,
+    STEPS,
+    {"baselines", "pairwise", "rehearsal"},
+    {"conclusions", "prospects", "selfcheck"},
+    {"looks"},
+    {"pipeline"},
+    ENTRANCE,
+]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 
 # Steps meet in `baselines` and `pipeline` alone, with one exception.
-STAND_ON_STATISTICS = {"comparison", "gates"}
+STAND_ON_STATISTICS = {"agreement", "comparison", "gates"}
 
 # The one or two places in which a package of others may be named.
 DOORS = {
@@ -32,11 +41,15 @@ DOORS = {
     "mlflow": {"tracking", "scorers.adapters", "scorers.cards"},  # a scorer may be one of MLflow's
     "jinja2": {"sandbox", "reports", "prompts"},
     "openai": {"judges", "provider"},
+    "ppi_py": {"agreement"},
     "scipy": {"statistics"},
 }
 
 # Each costs from a third of a second to five: a mistake in a config is told without them.
-HEAVY = {"mlflow", "openai", "scipy", "pandas", "numpy", "pyarrow", "genai_prices", "jsonschema"}
+HEAVY = {
+    "mlflow", "openai", "scipy", "pandas", "numpy", "pyarrow", "genai_prices", "jsonschema",
+    "ppi_py",
+}  # fmt: skip
 
 
 def dotted(path: Path) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from vcmp.cli import folder_overrides
 from vcmp.composition import compose
 from vcmp.config import plan_sweep, settle
+from vcmp.project import folder_overrides
 from vcmp.screening import arrange
 from vcmp.tracking import set_defaults
 

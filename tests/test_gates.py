@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.builders import OPENAI, SCRIPTED, evaluation
 from vcmp import gates
-from vcmp.comparison import compare
+from vcmp.comparison import compare, examine
 from vcmp.errors import ConfigError
 from vcmp.gates import (
     MaxRate,
@@ -94,7 +94,7 @@ def test_three_losses_in_twelve_cases_of_twenty_repeats_are_not_certain():
 def test_a_huge_loss_of_thirty_cases_fails():
     finding = find(side([1.0] * 30), side([0.0] * 15 + [1.0] * 15), NOT_WORSE)
 
-    assert (finding.outcome, finding.alert, finding.n) == ("fail", True, 30)
+    assert (finding.outcome, finding.alert, finding.n) == ("fail", "critical", 30)
     assert finding.rule == "polite >= baseline - 0.05"
     assert finding.observed == (
         "−0.500 (1.000 → 0.500), 95 % CI −0.668 to −0.330, 30 cases; needs > −0.05"
@@ -103,18 +103,31 @@ def test_a_huge_loss_of_thirty_cases_fails():
 
 
 def test_an_inconclusive_difference_says_how_many_cases_would_decide():
+    finding = find(side([1.0] * 80), side([0.0] * 2 + [1.0] * 78), NOT_WORSE)
+
+    assert finding.outcome == "inconclusive"
+    assert finding.needed_cases == 107
+    assert finding.advice == (
+        "About 110 cases would decide, with a chance of 80 %, if nothing changed. "
+        "These 80 would show a loss of 0.061 or more."
+    )
+
+
+def test_where_there_were_cases_enough_a_small_loss_is_likely():
     finding = find(side([1.0] * 120), side([0.0] * 3 + [1.0] * 117), NOT_WORSE)
 
     assert finding.outcome == "inconclusive"
+    assert finding.needed_cases <= 120
     assert finding.advice == (
-        "About 260 cases would decide, with a chance of 80 %, if it goes on like this."
+        "These cases decide with a chance of 80 % or more if nothing changed, so a small loss is "
+        "likely. Read the cases that got worse, or evaluate about 170 cases."
     )
 
 
 def test_a_certain_loss_inside_the_margin_passes_with_an_alert():
     finding = find(side([0.8, 0.9] * 200), side([0.79, 0.88] * 200), NOT_WORSE)
 
-    assert (finding.outcome, finding.alert) == ("pass", True)
+    assert (finding.outcome, finding.alert) == ("pass", "loss")
     assert finding.observed.endswith("; certainly worse than the baseline; needs > −0.05")
 
 
@@ -408,7 +421,7 @@ def test_without_rules_nothing_is_decided():
 
 
 def alone(values, *rules, **more):
-    return decide_alone(side(values, **more), Policy(name="test", rules=rules))
+    return decide_alone(examine(side(values, **more)), Policy(name="test", rules=rules))
 
 
 def test_a_version_alone_is_judged_by_the_rules_that_need_no_baseline():
@@ -462,7 +475,8 @@ def test_an_evaluation_in_which_everything_failed_is_invalid_without_any_rule():
 def test_an_interrupted_evaluation_is_invalid_without_any_rule(n_kept):
     whole = side([1.0] * 5)
 
-    verdict = decide_alone(replace(whole, results=whole.results[:n_kept]), Policy(name="test"))
+    partial = replace(whole, results=whole.results[:n_kept])
+    verdict = decide_alone(examine(partial), Policy(name="test"))
 
     assert verdict.outcome == "invalid"
     assert verdict.findings[0].observed == f"{5 - n_kept} of 5 results are missing"

@@ -1,6 +1,7 @@
 """The table of versions, and the numbers of one."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -36,6 +37,25 @@ def test_a_version_of_another_dataset_is_marked():
     assert lines[2].endswith("support 1234abcd")
     assert lines[3].endswith("*")
     assert lines[4] == "* measured on another dataset: not to be compared with the others"
+
+
+def test_the_anchor_is_marked_and_pins_are_told():
+    """The name is what the next command line takes."""
+    console = screen()
+
+    listing.show_versions([replace(VERSION, anchor=True)], "", console)
+    listing.show_pinned(VERSION, console)
+    listing.show_unpinned(VERSION, console)
+    listing.show_unpinned(None, console)
+
+    heading, row, *told = console.file.getvalue().splitlines()
+    assert "(anchor)" not in heading
+    assert row.startswith("app-basic (anchor)")
+    assert told == [
+        "pinned app-basic. Compare with it: baselines=[previous,anchor]",
+        "unpinned app-basic",
+        "no version is pinned",
+    ]
 
 
 def test_traces_say_of_which_evaluation_they_are():

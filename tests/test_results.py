@@ -1,5 +1,6 @@
 """Result files: what is written is read back, and damage is said."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,49 @@ def test_a_sweep_is_loaded_in_the_order_of_its_jobs_without_its_baseline(tmp_pat
     baseline = results.load_baseline(tmp_path)
     assert baseline
     assert baseline.results[0].output == "baseline"
+
+
+def test_runs_of_a_version_are_pooled_when_they_are_loaded(tmp_path: Path):
+    """Own results keep their repeats, the earlier ones are counted on, case by case."""
+    cases = tuple(Case(id=id, inputs={}) for id in ("b", "a"))
+
+    def run(name: str, repeats: int) -> Evaluation:
+        rows = tuple(
+            Result(case_id=case.id, repeat=repeat, output=f"{name}{repeat}")
+            for case in cases
+            for repeat in range(repeats)
+        )
+        made = replace(evaluation(), results=rows, repeats=repeats)
+        return replace(made, dataset=Dataset(name="cases", cases=cases))
+
+    own = run("own", 2)
+    results.save(own, tmp_path / "0")
+    earlier = [run(f"earlier{n}-", 1) for n in range(11)]
+    results.save_earlier(earlier, tmp_path / "0")
+
+    (pooled,) = results.load_sweep(tmp_path, SweepRecord(jobs=("0",)))
+
+    assert results.load(tmp_path / "0") == own
+    assert results.load_earlier(tmp_path / "0") == tuple(earlier)
+    assert (pooled.repeats, pooled.complete) == (13, True)
+    assert [row.case_id for row in pooled.results] == ["b"] * 13 + ["a"] * 13
+    assert [row.repeat for row in pooled.results] == [*range(13)] * 2
+    outputs = ["own0", "own1", *(f"earlier{n}-0" for n in range(11))]
+    assert [row.output for row in pooled.results] == outputs * 2
+
+
+def test_anchors_are_loaded_from_where_they_lie(tmp_path: Path):
+    """One of the sweep's own versions is not saved twice."""
+    for name in ("0", "1", "anchors/0"):
+        results.save(evaluation(output=name), tmp_path / name)
+    record = SweepRecord(jobs=("0", "1"), anchors=("x", "y"), anchor_folders=("anchors/0", "1"))
+    results.save_record(record, tmp_path)
+    own = (evaluation(output="given 0"), evaluation(output="given 1"))
+
+    loaded, given = results.load_anchors(tmp_path), results.load_anchors(tmp_path, own)
+
+    assert [e.results[0].output for e in loaded] == ["anchors/0", "1"]
+    assert [e.results[0].output for e in given] == ["anchors/0", "given 1"]
 
 
 def test_the_record_of_a_sweep_is_loaded(tmp_path: Path):

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vcmp.calls import Call
     from vcmp.comparison import compare
+    from vcmp.conclusions import conclude
     from vcmp.datasets import load as load_dataset
+    from vcmp.decisions import decide
     from vcmp.errors import VcmpError
-    from vcmp.gates import Policy, decide
-    from vcmp.pipeline import build_plan, conclude, evaluate
+    from vcmp.gates import Policy
+    from vcmp.pipeline import build_plan, evaluate
     from vcmp.reports import render
     from vcmp.results import load as load_evaluation
     from vcmp.types import (
@@ -79,8 +81,8 @@ _HOMES = {
     "VcmpError": "vcmp.errors:VcmpError",
     "build_plan": "vcmp.pipeline:build_plan",
     "compare": "vcmp.comparison:compare",
-    "conclude": "vcmp.pipeline:conclude",
-    "decide": "vcmp.gates:decide",
+    "conclude": "vcmp.conclusions:conclude",
+    "decide": "vcmp.decisions:decide",
     "evaluate": "vcmp.pipeline:evaluate",
     "load_dataset": "vcmp.datasets:load",
     "load_evaluation": "vcmp.results:load",

@@ -5,35 +5,27 @@ turns an exception of a callback into a warning and exits with 0, so a gate ther
 whenever the code around it breaks.
 """
 
-import itertools
 import os
 import shlex
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vcmp.console import announce, discard_output, make_console, present, shown
 from vcmp.errors import ConfigError, VcmpError, suggest
-from vcmp.screening import arrange, check_files, is_override
+from vcmp.project import enter_project, folder_overrides, new_folder
+from vcmp.screening import arrange, is_override
 from vcmp.secrets import scrub
+from vcmp.verbs import VERBS, run
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from vcmp.config import Settings
-    from vcmp.gates import Policy
-    from vcmp.pipeline import Sweep
-    from vcmp.types import Conclusion
 
-VERBS = {
-    "conclude": "decide and report again from a sweep's files: another gate, another template",
-    "ui": "open the MLflow UI on the project's tracking store",
-    "versions": "list and rank recorded versions; `versions show NAME` analyses one's traces",
-}
 SHOWS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc"}
 """Options with which Hydra shows something and runs nothing."""
 UNUSABLE = 2
@@ -84,9 +76,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     word = arguments[0] if arguments else ""
     if word in VERBS:
-        from vcmp import verbs
-
-        return verbs.run(word, arguments[1:])
+        return run(word, arguments[1:])
     if word and not word.startswith("-") and not is_override(word):
         raise ConfigError(
             f"{word!r} is neither a command nor an override.{suggest(word, VERBS)}\n"
@@ -122,7 +112,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
 
 
 def _run(settings: "Settings", folder: Path) -> int:
-    from vcmp import pipeline, tracking
+    from vcmp import conclusions, pipeline, tracking
     from vcmp.config import plan_sweep
     from vcmp.evaluation import Interrupt
     from vcmp.progress import follow
@@ -135,8 +125,9 @@ def _run(settings: "Settings", folder: Path) -> int:
         sweep = plan_sweep(settings, folder)
         announce(sweep, console)
         total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans)
-        with follow(total, console) as tick:
-            evaluations = pipeline.run(sweep, interrupt=interrupt, on_result=tick)
+        evaluations = pipeline.run(
+            sweep, interrupt=interrupt, follow=partial(follow, console=console)
+        )
     if interrupt.requested():
         done = sum(len(evaluation.results) for evaluation in evaluations)
         console.print(f"interrupted: {done} of {total} results are kept in {shown(folder)}")
@@ -147,115 +138,7 @@ def _run(settings: "Settings", folder: Path) -> int:
     except KeyboardInterrupt:
         console.print("interrupted: the report is complete, the record in the store is not")
         raise
-    return pipeline.exit_code(conclusion, settings.policy)
-
-
-def enter_project(arguments: Sequence[str]) -> Path:
-    """The configuration folder, looked through; the project's modules can be imported from now on.
-
-    Raises:
-        ConfigError: There is no such folder, or a file in it cannot be used.
-    """
-    conf = Path("conf")
-    for number, argument in enumerate(arguments):
-        name, _, value = argument.partition("=")
-        if name in ("--config-path", "-cp"):
-            following = arguments[number + 1 : number + 2]
-            if not value and not following:
-                raise ConfigError(f"{name}: names no folder. Write {name} FOLDER")
-            conf = Path(value or following[0])
-    check_files(conf)
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    return conf.absolute()
-
-
-def new_folder(outputs: Path) -> Path:
-    """Make a folder for one sweep that no other process has, and keep `outputs` out of git."""
-    outputs.mkdir(exist_ok=True)
-    ignore = outputs / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    for name in itertools.chain([stamp], (f"{stamp}-{n}" for n in itertools.count(2))):
-        try:
-            (outputs / name).mkdir()
-        except FileExistsError:
-            continue
-        return outputs / name
-    raise AssertionError("itertools.count ended")
-
-
-def folder_overrides(folder: Path) -> list[str]:
-    """Tell Hydra where a sweep's jobs go, and to write no log of its own."""
-    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    return [
-        f"hydra.run.dir='{quoted}/0'",
-        f"hydra.sweep.dir='{quoted}'",
-        "hydra/job_logging=disabled",
-        "hydra/hydra_logging=disabled",
-    ]
-
-
-def make_console() -> "Console":
-    """The screen: no wrapping and no colour where stdout is not a terminal; a reader that goes
-    away, as in `| head`, ends the output and not the sweep."""
-    from rich.console import Console
-
-    class Screen(Console):
-        def on_broken_pipe(self) -> None:
-            self.quiet = True
-            discard_output()
-
-    if sys.stdout is None:
-        return Console(quiet=True)
-    width = None if sys.stdout.isatty() else 1000
-    return Screen(highlight=False, soft_wrap=True, width=width)
-
-
-def discard_output() -> None:
-    """Let what is still printed go nowhere: nobody reads it any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def announce(sweep: "Sweep", console: "Console") -> None:
-    """Say who is going to answer how often, before it starts."""
-    first = sweep.plans[0]
-    n_cases, n_versions = len(first.dataset.cases), len(sweep.plans)
-    repeats = f" × {first.repeats} repeats" if first.repeats > 1 else ""
-    for note in sweep.record.notes:
-        console.print(f"note: {note}", markup=False)
-    console.print(f"answered by: {first.answerer.description}", markup=False)
-    console.print(
-        f"{n_versions} version{'s' * (n_versions > 1)} × {n_cases} cases{repeats}"
-        f" of {first.dataset.name}",
-        markup=False,
-    )
-    if sweep.record.baseline.startswith("git:"):
-        console.print(f"the baseline, {sweep.record.baseline}, is evaluated first", markup=False)
-
-
-def present(
-    folder: Path, policy: "Policy", report: Mapping[str, Any], console: "Console"
-) -> "Conclusion":
-    """Conclude a sweep, write its reports, and show what follows and where it stands."""
-    from vcmp import pipeline, reports
-
-    conclusion = pipeline.conclude_folder(folder, policy)
-    pipeline.write_reports(conclusion, folder, **report)
-    reports.screen(conclusion, console)
-    console.print()
-    if conclusion.baseline_note:
-        console.print(f"baseline  {conclusion.baseline_note}", markup=False)
-    console.print(f"report    {shown(folder / 'report.md')}", markup=False)
-    names = ", ".join(evaluation.version.name for evaluation in conclusion.evaluations)
-    console.print(f"versions  {names}", markup=False)
-    return conclusion
-
-
-def shown(path: Path) -> str:
-    """A path as the user would type it from here."""
-    return os.path.relpath(path)
+    return conclusions.exit_code(conclusion, settings.policy)
 
 
 def help_text(conf: Path) -> str:
@@ -268,7 +151,7 @@ def help_text(conf: Path) -> str:
         "  python -m vcmp --cfg job                           show the composed configuration",
         "",
         "commands:",
-        *(f"  vcmp {verb:<10} {what}" for verb, what in VERBS.items()),
+        *(f"  vcmp {verb:<12} {what}" for verb, what in VERBS.items()),
         "",
         "overrides: agent.<parameter>=, baseline=, repeats=, concurrency=, seed=, app=,",
         "  dataset.path=, provider.base_url=, provider.api_key_env=, tracking.uri=,",

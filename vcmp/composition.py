@@ -32,6 +32,8 @@ class GateConfig:
     missing_limit: float = 0.10
     on_inconclusive: str = "block"
     primary: list[str] = field(default_factory=list)
+    looks: int = 1
+    select: str = "every"
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Schema:
 
     app: str = "agent"
     baseline: str | None = None
+    baselines: list[str] = field(default_factory=list)
+    pool: bool = True
     repeats: int = 1
     seed: int = 0
     concurrency: int = 16
@@ -198,8 +202,14 @@ def explain(error: Exception) -> str:
         )
     if found := re.search(r"Interpolation key '([^']+)' not found", text):
         return f"{_full_key(text)}: ${{{found[1]}}} names no key of the config. Correct the name."
+    if "is not a ListConfig, list or tuple" in text:
+        key = _full_key(text)
+        return f"{key}: takes a list. Write it in brackets, and quote it: '{key}=[a,b]'"
+    if found := re.search(r"(\w+) is not a subclass of str", text):
+        what = "null" if found[1] == "NoneType" else f"a {found[1]}"
+        return f"{_full_key(text)}: has to be a name, not {what}. Correct the value."
     if found := re.search(
-        r"Value '(.*?)'(?: of type '\w+')? could not be converted to (\w+)", text
+        r"Value '(.*?)'(?: of type '\w+')? (?:could not be converted to|is not a valid) (\w+)", text
     ):
         key = _full_key(text) or _overridden(text)
         return f"{key}: {found[1]!r} is not {_TYPES.get(found[2], found[2])}. Correct the value."
@@ -209,7 +219,12 @@ def explain(error: Exception) -> str:
     return "\n  ".join(line for line in str(error).strip().splitlines()[:3] if line.strip())
 
 
-_TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+_TYPES = {
+    "Integer": "a whole number",
+    "Float": "a number",
+    "Boolean": "true or false",
+    "bool": "true or false",
+}
 
 
 def _full_key(text: str) -> str:

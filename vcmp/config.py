@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from vcmp.tracking import MlflowTracker
 
 SHARED = (
-    "app", "baseline", "gate", "provider", "tracking", "report", "concurrency", "attempts",
-    "call_deadline_s", "case_deadline_s",
+    "app", "baseline", "baselines", "pool", "gate", "provider", "tracking", "report",
+    "concurrency", "attempts", "call_deadline_s", "case_deadline_s",
 )  # fmt: skip
 YARDSTICK = ("dataset", "scorers")
 MLFLOW = "mlflow:"
@@ -70,8 +70,8 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
         Variant(name=name, choice=job.choices.get("agent", ""))
         for name, job in zip(names, jobs, strict=True)
     )
-    baseline = first["baseline"] or ""
-    baselines.check(variants, baseline)
+    baseline, *anchors = _baselines(jobs[0]) or ("",)
+    baselines.check(variants, baseline, anchors)
     builder = Builder(project, tuple(first["trust"]))
     return Settings(
         project=project,
@@ -84,6 +84,7 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
         limits=Limits(**{key: first[key] for key in Limits.__slots__}),
         record=SweepRecord(
             baseline=baseline,
+            anchors=tuple(anchors),
             gate=jobs[0].choices.get("gate", ""),
             policy=first["gate"],
             report=first["report"],
@@ -94,7 +95,7 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
 
 
 def _refuse_differences(jobs: Sequence[Job]) -> None:
-    shared = (*SHARED, *(YARDSTICK if jobs[0].config["baseline"] else ()))
+    shared = (*SHARED, *(YARDSTICK if _baselines(jobs[0]) else ()))
     for key in shared:
         if any(job.config[key] != jobs[0].config[key] for job in jobs):
             what = "cases and scorers" if key in YARDSTICK else key
@@ -102,6 +103,18 @@ def _refuse_differences(jobs: Sequence[Job]) -> None:
                 f"{key}: differs between the jobs of this sweep, whose versions share one {what}.\n"
                 "  Sweep over agent=… or agent.<parameter>=…, and run the rest one by one."
             )
+
+
+def _baselines(job: Job) -> tuple[str, ...]:
+    """The baseline and the further ones; the command line's `baseline=` is the first in any case,
+    and none is none."""
+    single, listed = job.config["baseline"], job.config["baselines"]
+    given = any(override.split("=")[0] == "baseline" for override in job.overrides)
+    if not single and (given or not listed):
+        return ()
+    if not listed:
+        return (single,)
+    return (single, *(name for name in listed[1:] if name != single)) if given else tuple(listed)
 
 
 def build_tracker(job: Job, builder: Builder) -> "MlflowTracker | None":
@@ -192,9 +205,11 @@ def plan_sweep(settings: Settings, folder: Path) -> Sweep:
         folders=tuple(folder / number for number in numbers),
         limits=settings.limits,
         record=replace(settings.record, jobs=numbers, notes=(note,) if note else ()),
+        policy=settings.policy,
         tracker=settings.tracker,
         traced=any(b"mlflow" in source.read_bytes() for source in sources),
         rerun=_rerun(settings.jobs[0], settings.project),
+        pool=settings.jobs[0].config["pool"],
     )
 
 
@@ -210,7 +225,7 @@ def _templates(settings: Settings) -> list[Path]:
 
 def _rerun(job: Job, project: Path) -> tuple[str, ...]:
     """Overrides that evaluate another revision's default agent as this job does its own."""
-    own = ("agent", "baseline", "tracking", "gate", "app")
+    own = ("agent", "baseline", "baselines", "pool", "tracking", "gate", "app")
     kept = [o for o in job.overrides if re.split("[.=]", o)[0] not in own]
     choices = [
         f"{group}={job.choices[group]}"
@@ -232,7 +247,7 @@ def _build(settings: Settings, number: int) -> Plan:
         raise ConfigError(f"{where}: has no _target_. Name the agent: _target_: agents.module.Name")
     settings.builder.check_source(node, where)
     dataset = _load_dataset(job, settings)
-    chosen = _build_scorers(job, settings.builder)
+    chosen, pairwise = _build_scorers(job, settings.builder)
     agent = settings.builder.build(node, where)  # last: its imports take longest
     for case in dataset.cases:
         refuse_inputs(agent, case.inputs, f"{where}: case {case.id!r} of {dataset.name}")
@@ -249,6 +264,7 @@ def _build(settings: Settings, number: int) -> Plan:
         answerer=settings.provider.answerer,
         repeats=job.config["repeats"],
         seed=job.config["seed"],
+        pairwise=pairwise,
     )
 
 
@@ -266,18 +282,23 @@ def _with_prompt(agent: Mapping[str, Any], project: Path) -> dict[str, Any]:
     return node
 
 
-def _build_scorers(job: Job, builder: Builder) -> dict[str, Any]:
-    """The scorers by name, ready for the loop; a null in the file takes an inherited one out."""
-    chosen = {}
+def _build_scorers(job: Job, builder: Builder) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The scorers by name, ready for the loop, and the pairwise judges; a null in the file takes
+    an inherited one out."""
+    chosen, pairwise = {}, {}
     for name, node in job.config["scorers"].items():
         where = f"scorers={job.choices.get('scorers')}, {name}"
         if node is not None:
             try:
-                chosen[name] = scorers.adapt(builder.build(node, where))
+                scorer = builder.build(node, where)
+                if getattr(scorer, "pairwise", False):
+                    pairwise[name] = scorer
+                else:
+                    chosen[name] = scorers.adapt(scorer)
             except ConfigError as error:
                 text = str(error)
                 raise ConfigError(text if text.startswith(where) else f"{where}: {text}") from error
-    return chosen
+    return chosen, pairwise
 
 
 def _load_dataset(job: Job, settings: Settings) -> Dataset:

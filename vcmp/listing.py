@@ -35,7 +35,7 @@ def show_versions(versions: Sequence[RecordedVersion], by: str, console: Console
         )
     for version in versions:
         table.add_row(
-            version.name,
+            f"{version.name}{' (anchor)' if version.anchor else ''}",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(version.created_s)),
             version.verdict or "-",
             str(version.n_cases or "-"),
@@ -46,6 +46,18 @@ def show_versions(versions: Sequence[RecordedVersion], by: str, console: Console
     console.print(table, markup=False)
     if not all(version.comparable for version in versions):
         console.print("* measured on another dataset: not to be compared with the others")
+
+
+def show_pinned(version: RecordedVersion, console: Console) -> None:
+    """Print which version is the anchor, and what that is good for."""
+    console.print(
+        f"pinned {version.name}. Compare with it: baselines=[previous,anchor]", markup=False
+    )
+
+
+def show_unpinned(version: RecordedVersion | None, console: Console) -> None:
+    """Print which version has lost its pin."""
+    console.print(f"unpinned {version.name}" if version else "no version is pinned", markup=False)
 
 
 def _on(version: RecordedVersion) -> str:

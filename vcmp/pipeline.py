@@ -1,41 +1,44 @@
-"""The way of the data, from plans to a verdict: evaluate, save, record, compare, decide, report.
-
-Running costs money, concluding is free: `run` leaves files, `conclude` reads nothing else. So a
-sweep is concluded the same way at its end, later, on another machine, or with another gate.
-"""
+"""What costs money: evaluate plans, keep every result in files, and record them in the store."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vcmp import baselines, evaluation, gates, reports, results, versions
+from vcmp import baselines, evaluation, pairwise, results, versions
 from vcmp.baselines import Wanted
-from vcmp.comparison import compare
-from vcmp.evaluation import Interrupt
+from vcmp.conclusions import REPORT_FILES, Field, field_of
+from vcmp.evaluation import Interrupt, Looks
 from vcmp.gates import Policy
+from vcmp.looks import Watch
+from vcmp.pairwise import Contest
 from vcmp.provider import meter
 from vcmp.results import SweepRecord
 from vcmp.scorers import adapt, card_of
-from vcmp.secrets import scrub
-from vcmp.tracking import Capture, MlflowTracker
+from vcmp.tracking import BEST_OF, Capture, MlflowTracker
 from vcmp.types import (
     Answerer,
     Conclusion,
     Dataset,
     Evaluation,
     Limits,
-    Outcome,
     Plan,
     Result,
     Variant,
     Version,
 )
 
-EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
-REPORT_FILES = ("report.md", "verdict.json", "junit.xml")
+Tick = Callable[[int, Result], None]
+Follow = Callable[[int, str], AbstractContextManager[Tick]]
+"""Shows the progress of a number of results: called with it and with what is being done, it gives
+the function to call with each plan's position and each result as it finishes."""
+
+
+@contextmanager
+def _unseen(_total: int, _doing: str) -> Iterator[Tick]:
+    yield lambda _plan, _result: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +51,15 @@ class Sweep:
     """Where each plan leaves its files, in the order of `plans`."""
     limits: Limits
     record: SweepRecord
+    policy: Policy | None = None
+    """The gate, which may decide before all cases are evaluated."""
     tracker: MlflowTracker | None = None
     traced: bool = False
     """Whether the project's code uses MLflow, so that its agents may trace themselves."""
     rerun: tuple[str, ...] = ()
     """Overrides with which another revision is evaluated alike."""
+    pool: bool = True
+    """Whether a run adds to the recorded ones of its versions."""
 
 
 def build_plan(
@@ -122,54 +129,133 @@ def _evaluate(
     interrupt: Interrupt,
     *,
     traced: bool,
+    looks: Looks | None = None,
 ) -> tuple[Evaluation, ...]:
     with (
         meter(limits, interrupt.requested),
         Capture() if traced else nullcontext() as capture,
     ):
         return evaluation.evaluate(
-            plans, limits=limits, on_result=on_result, capture=capture, interrupt=interrupt
+            plans,
+            limits=limits,
+            on_result=on_result,
+            capture=capture,
+            interrupt=interrupt,
+            looks=looks or Looks(),
         )
 
 
-def run(
-    sweep: Sweep,
-    *,
-    interrupt: Interrupt,
-    on_result: Callable[[int, Result], None] = lambda _plan, _result: None,
-) -> tuple[Evaluation, ...]:
+def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tuple[Evaluation, ...]:
     """Evaluate a sweep's plans, and leave the files that `conclude_folder` reads.
 
-    The tracking store is tried, and a baseline that lies in it is fetched, before the first call
-    that costs money.
+    Pairwise judges are asked last, once the outputs that they compare are there.
+
+    The tracking store is tried, and what lies in it is fetched, before the first call that costs
+    money: baseline, anchors, and earlier runs of the same versions.
 
     Raises:
         TrackingError: The store cannot be used.
-        ConfigError: The baseline is not in it.
-        ComparisonError: The recorded baseline was made with other cases or scorers.
+        ConfigError: The baseline or an anchor is not in it.
+        ComparisonError: They were made with other cases or scorers.
     """
     if sweep.tracker:
         sweep.tracker.prepare()
-    record = replace(sweep.record, notes=(*sweep.record.notes, *_fetch_baseline(sweep)))
+    record = _gather(sweep)
+    if not _has_baseline(sweep):
+        record = replace(record, notes=(*record.notes, *pairwise.unasked(sweep.plans)))
     results.save_record(record, sweep.folder)
+    total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans)
+    watch = _watch(sweep)
+    with follow(total, "evaluating") as tick:
 
-    def keep(plan: int, result: Result) -> None:
-        results.append(result, sweep.folders[plan])
-        on_result(plan, result)
+        def keep(plan: int, result: Result) -> None:
+            results.append(result, sweep.folders[plan])
+            tick(plan, result)
+            if watch:
+                watch.add(plan, result)
 
-    evaluations = _evaluate(sweep.plans, sweep.limits, keep, interrupt, traced=sweep.traced)
+        evaluations = _evaluate(
+            sweep.plans,
+            sweep.limits,
+            keep,
+            interrupt,
+            traced=sweep.traced,
+            looks=watch.looks() if watch else None,
+        )
     for done, folder in zip(evaluations, sweep.folders, strict=True):
         results.save(done, folder)
+    if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
+        _hold(_open_contests(sweep, evaluations), sweep, interrupt, follow)
     return evaluations
 
 
-def _fetch_baseline(sweep: Sweep) -> tuple[str, ...]:
-    """Put a baseline from elsewhere beside the sweep's files; the notes say when there is none."""
-    wanted = Wanted(name=sweep.record.baseline, plans=sweep.plans, rerun=sweep.rerun)
-    baseline, note = baselines.fetch(wanted, sweep.tracker)
-    if baseline:
-        results.save(baseline, sweep.folder / results.BASELINE)
-    return (note,) if note else ()
+def _has_baseline(sweep: Sweep) -> bool:
+    variants = [plan.version.variant for plan in sweep.plans]
+    own = len(variants) > 1 and baselines.choose(variants, sweep.record.baseline) is not None
+    return own or (sweep.folder / results.BASELINE).is_dir()
+
+
+def _open_contests(sweep: Sweep, evaluations: Sequence[Evaluation]) -> list[Contest]:
+    outside = results.load_baseline(sweep.folder)
+    field, _ = field_of(evaluations, sweep.record.baseline, outside)
+    if field is None:
+        return []
+    candidates = [
+        pairwise.Candidate(plan=plan, evaluation=done, folder=folder)
+        for plan, done, folder in zip(sweep.plans, evaluations, sweep.folders, strict=True)
+        if done is not field.baseline
+    ]
+    return pairwise.open_contests(field.baseline, candidates)
+
+
+def _hold(contests: Sequence[Contest], sweep: Sweep, interrupt: Interrupt, follow: Follow) -> None:
+    """Ask the pairwise judges, for as many pairs at once as cases, and keep what they say."""
+    plans = [contest.round.plan for contest in contests]
+    total = sum(len(plan.dataset.cases) for plan in plans)
+    if not total:
+        return
+    with follow(total, "comparing") as tick:
+
+        def keep(contest: int, result: Result) -> None:
+            contests[contest].keep(result)
+            tick(contest, result)
+
+        _evaluate(plans, sweep.limits, keep, interrupt, traced=sweep.traced)
+
+
+def _watch(sweep: Sweep) -> Watch | None:
+    """Who looks at the results as they come, where the gate plans to."""
+    policy = sweep.policy
+    if policy is None or policy.looks == 1:
+        return None
+    outside = results.load_baseline(sweep.folder)
+    earlier = [results.load_earlier(folder) for folder in sweep.folders]
+
+    def field(evaluations: Sequence[Evaluation]) -> Field | None:
+        pooled = [results.pool(e, more) for e, more in zip(evaluations, earlier, strict=True)]
+        anchors = results.load_anchors(sweep.folder, pooled)
+        return field_of(pooled, sweep.record.baseline, outside, anchors)[0]
+
+    return Watch(sweep.plans, policy, field)
+
+
+def _gather(sweep: Sweep) -> SweepRecord:
+    """Put what the sweep is judged with, and has not to be run, beside its files."""
+    record = sweep.record
+    wanted = Wanted(
+        plans=sweep.plans,
+        baseline=record.baseline,
+        anchors=record.anchors,
+        rerun=sweep.rerun,
+        pool=sweep.pool,
+        failed_limit=record.policy.get("missing_limit", 0.10),
+    )
+    gathered = baselines.gather(wanted, sweep.tracker)
+    return replace(
+        record,
+        anchor_folders=gathered.save(sweep.folder, sweep.folders),
+        notes=(*record.notes, *gathered.notes),
+    )
 
 
 def record(conclusion: Conclusion, sweep: Sweep) -> None:
@@ -185,6 +271,7 @@ def record(conclusion: Conclusion, sweep: Sweep) -> None:
     # where no rule was asked nothing has passed
     outcomes = {v.candidate: v.outcome for v in conclusion.verdicts if v.findings}
     reports_of = [sweep.folder / name for name in REPORT_FILES]
+    n_candidates = len(conclusion.comparisons)
     for folder in sweep.folders:
         done = results.load(folder)
         recorded = sweep.tracker.record(done, folder)
@@ -192,80 +279,6 @@ def record(conclusion: Conclusion, sweep: Sweep) -> None:
         tags: dict[str, str] = {"vcmp.verdict": outcome} if outcome else {}
         if done.version.name == conclusion.baseline:
             tags["vcmp.role"] = "baseline"
+        if n_candidates > 1 and done.version.variant.name == conclusion.best:
+            tags[BEST_OF] = str(n_candidates)
         sweep.tracker.attach(recorded, reports_of, tags)
-
-
-def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
-    """Compare, decide and rank what a sweep left in `folder`.
-
-    Raises:
-        ResultsError: Files are missing or damaged.
-        ComparisonError: Versions of the sweep are not comparable.
-    """
-    record = results.load_record(folder)
-    evaluations = results.load_sweep(folder, record)
-    outside = results.load_baseline(folder)
-    chosen = baselines.choose([e.version.variant for e in evaluations], record.baseline)
-    if outside:
-        conclusion = conclude(outside, evaluations, policy)
-        note = baselines.describe(record.baseline, outside)
-    elif chosen and len(evaluations) > 1:
-        place, note = chosen
-        others = [e for number, e in enumerate(evaluations) if number != place]
-        conclusion = conclude(evaluations[place], others, policy)
-    else:
-        conclusion, note = conclude_alone(evaluations, policy), ""
-    return replace(conclusion, baseline_note=note, command=record.command, notes=record.notes)
-
-
-def conclude_alone(evaluations: Sequence[Evaluation], policy: Policy) -> Conclusion:
-    """Judge versions that nothing is compared with, by the rules that need no baseline."""
-    verdicts = tuple(gates.decide_alone(evaluation, policy) for evaluation in evaluations)
-    return Conclusion(
-        evaluations=tuple(evaluations),
-        verdicts=verdicts,
-        outcome=gates.combine([verdict.outcome for verdict in verdicts]),
-        gate=policy.name,
-    )
-
-
-def conclude(baseline: Evaluation, candidates: Sequence[Evaluation], policy: Policy) -> Conclusion:
-    """Compare each candidate with the baseline, decide by the policy, and rank them.
-
-    Raises:
-        ComparisonError: Two evaluations are not comparable.
-    """
-    comparisons = [compare(baseline, candidate) for candidate in candidates]
-    verdicts = [gates.decide(comparison, policy) for comparison in comparisons]
-    order = gates.rank(verdicts, comparisons, policy)
-    passed = [
-        verdicts[n].variant for n in order if verdicts[n].outcome == "pass" and verdicts[n].findings
-    ]
-    return Conclusion(
-        evaluations=(baseline, *candidates),
-        baseline=baseline.version.name,
-        comparisons=tuple(comparisons[n] for n in order),
-        verdicts=tuple(verdicts[n] for n in order),
-        outcome=gates.combine([verdict.outcome for verdict in verdicts]),
-        best=passed[0] if passed else "",
-        gate=policy.name,
-    )
-
-
-def write_reports(conclusion: Conclusion, folder: Path, *, template: str, limit: int) -> None:
-    """Write report.md, verdict.json and junit.xml into the sweep's folder."""
-    texts = (
-        reports.render(conclusion, template=template, limit=limit),
-        reports.verdict_json(conclusion),
-        reports.junit(conclusion),
-    )
-    for name, text in zip(REPORT_FILES, texts, strict=True):
-        (folder / name).write_text(scrub(text), encoding="utf-8")
-
-
-def exit_code(conclusion: Conclusion, policy: Policy) -> int:
-    """0 pass or nothing to decide, 1 fail, 3 inconclusive (0 where the policy allows it),
-    4 invalid."""
-    if conclusion.outcome == "inconclusive" and policy.on_inconclusive == "allow":
-        return 0
-    return EXIT_CODES[conclusion.outcome]

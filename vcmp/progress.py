@@ -10,24 +10,25 @@ from vcmp.types import Result
 
 
 @contextmanager
-def follow(total: int, console: Console) -> Iterator[Callable[[int, Result], None]]:
+def follow(total: int, doing: str, *, console: Console) -> Iterator[Callable[[int, Result], None]]:
     """Give the function to call with each finished result.
 
     Args:
         total: Results to expect, over all versions.
+        doing: What is being done, in a word.
         console: Where to show them; a terminal gets a bar, anything else lines.
     """
     if console.is_terminal:
-        with _bar(total, console) as tick:
+        with _bar(total, doing, console) as tick:
             yield tick
     else:
-        yield _lines(total, console)
+        yield _lines(total, doing, console)
 
 
 @contextmanager
-def _bar(total: int, console: Console) -> Iterator[Callable[[int, Result], None]]:
+def _bar(total: int, doing: str, console: Console) -> Iterator[Callable[[int, Result], None]]:
     columns = (
-        TextColumn("evaluating"),
+        TextColumn(doing),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[told]}"),
@@ -43,14 +44,14 @@ def _bar(total: int, console: Console) -> Iterator[Callable[[int, Result], None]
         yield tick
 
 
-def _lines(total: int, console: Console) -> Callable[[int, Result], None]:
+def _lines(total: int, doing: str, console: Console) -> Callable[[int, Result], None]:
     tally = _Tally()
     step = max(total // 10, 1)
 
     def tick(_plan: int, result: Result) -> None:
         told = tally.add(result)
         if tally.n % step == 0 or tally.n == total:
-            console.print(f"  {tally.n} of {total}  {told}", highlight=False)
+            console.print(f"  {doing} {tally.n} of {total}  {told}", highlight=False)
 
     return tick
 

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.builders import SCRIPTED, conclusion, evaluation, finding, verdict
+from tests.builders import SCRIPTED, conclusion, evaluation, finding, table, verdict
 from tests.reports.test_text import HOSTILE
 from vcmp.reports import junit
 
@@ -94,3 +94,47 @@ def test_the_rules_about_a_version_alone_are_testcases_too():
     told = conclusion(version, outcome="fail", verdicts=[judged])
 
     assert counts(suite(told, "basic")) == (2, 0, 1, 0)
+
+
+def test_what_would_decide_stands_in_the_message_of_the_failure():
+    """A CI system shows that line alone."""
+    found = finding(
+        outcome="inconclusive",
+        observed="−0.019",
+        advice="More.",
+        needed_cases=420,
+        needed_repeats=4,
+    )
+    sides = evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic")
+    told = conclusion(*sides, outcome="inconclusive", findings=[found])
+    failure = suite(told, "empathetic").find("testcase[@name='gate: polite >= 0.80']/failure")
+
+    assert failure.get("message") == "−0.019; decides with 420 cases or 4 repeats"
+    assert failure.text == "−0.019\nMore."
+
+
+def test_an_alert_is_told_even_where_the_rule_passes():
+    found = finding(observed="−0.117", alert="critical", against="app-pinned-git-1")
+    candidate = evaluation({"a": 0.5}, variant="empathetic")
+    judged = verdict(candidate, "pass", [found], rollout=0.1, alert="critical")
+    told = conclusion(evaluation({"a": 1.0}), candidate, verdicts=[judged])
+    name = "gate: polite >= 0.80, against app-pinned-git-1"
+    properties = {
+        each.get("name"): each.get("value")
+        for each in suite(told, "empathetic").findall("properties/property")
+    }
+
+    assert suite(told, "empathetic").find(f"testcase[@name='{name}']/system-out").text == (
+        "−0.117\nalert: certainly worse than the baseline, by more than the margin"
+    )
+    assert properties["alert"] == "critical"
+    assert properties["rollout"] == "0.1"
+    assert properties["next"] == "start with 10 % of the users"
+
+
+def test_scores_from_a_table_have_rules_and_no_cases():
+    sides = evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic")
+    told = table(conclusion(*sides))
+
+    assert counts(suite(told, "basic")) == (0, 0, 0, 0)
+    assert counts(suite(told, "empathetic")) == (1, 0, 0, 0)

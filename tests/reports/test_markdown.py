@@ -8,7 +8,7 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from tests.builders import SCRIPTED, conclusion, evaluation, finding, verdict
+from tests.builders import SCRIPTED, conclusion, evaluation, finding, table, verdict
 from tests.reports.test_text import HOSTILE
 from vcmp.errors import ConfigError
 from vcmp.reports import render
@@ -234,8 +234,10 @@ def test_a_certain_loss_that_no_rule_looks_at_is_pointed_out():
     watched = conclusion(*sides, findings=[finding(metric="polite"), finding(metric="brief/mean")])
     unwatched = conclusion(*sides, findings=[finding(metric="polite")])
 
-    assert "⚠️ **Worse, and no rule looks at it**: `brief` −0.460 (" in render(unwatched)
-    assert "no rule looks at it" not in render(watched)
+    assert render(unwatched).count(
+        "\n⚠️ **alert**: worse than the baseline on `brief` (−0.460), and no rule fails for it\n"
+    )
+    assert "no rule fails for it" not in render(watched)
 
 
 def test_a_single_version_is_summed_up_without_a_verdict():
@@ -262,7 +264,12 @@ def test_results_are_shown_by_tag():
              for v, n in [("basic", 0.0), ("empathetic", 1.0)]]  # fmt: skip
     report = render(conclusion(*sides))
 
-    assert row(report, "`billing`") == ["`billing`", "2", "0.000", "0.500 (+0.500)"]
+    assert row(report, "`billing`") == [
+        "`billing`",
+        "2",
+        "0.000 → 0.500 (+0.500: −0.480 to +1.480)",
+    ]
+    assert "stands out" not in report
 
 
 def test_traces_are_analysed_for_each_version():
@@ -386,7 +393,8 @@ def test_the_summary_is_the_head_of_the_report():
     report = render(failing(), template="summary")
 
     assert lines(report)[0] == "<!-- vcmp:summary app/support/release -->"
-    assert "- ❌ **fail** `empathetic`: polite lost 0.333" in report
+    assert "**polite lost 0.333** · gate `release` · baseline `basic`" in report
+    assert "**Next**: read the case that got worse in `polite`: `a`." in report
     assert "<details>" not in report
 
 
@@ -577,3 +585,200 @@ def test_latency_says_how_many_failed_answers_it_leaves_out():
 
     assert "| 0.5 / 0.5 / 0.5, without 1 failed |" in report
     assert report.count("without 1 failed") == 1
+
+
+def test_next_steps_and_alerts_stand_under_the_verdict():
+    """One sentence, one number, one next step, before any table."""
+    sides = (
+        evaluation({"a": 1.0}, more={"brief": {"a": brief}}, variant=variant)
+        for variant, brief in [("basic", 1.0), ("empathetic", 0.883)]
+    )
+    baseline, candidate = sides
+    found = [finding(), finding("brief rule", metric="brief", alert="loss", estimate=-0.117)]
+    judged = verdict(
+        candidate, "pass", found, "polite holds", rollout=0.25, alert="loss", look=2, n_cases=1
+    )
+    report = render(conclusion(baseline, candidate, verdicts=[judged], looks=5))
+
+    assert report.split("\n\n|")[0] == (
+        "<!-- vcmp:report app/support/release -->\n"
+        "### ✅ pass: `empathetic` may ship\n\n"
+        "**polite holds (decided at look 2 of 5, on 1 case)** · gate `release` · baseline `basic`\n"
+        "\n"
+        "**Next**: start with 25 % of the users.\n\n"
+        "⚠️ **alert**: certainly worse than the baseline on `brief` (−0.117), within the margin\n"
+    ).rstrip("\n")
+    assert row(report, "**Verdict**")[2] == "✅ **pass**, ⚠️ certain loss"
+
+
+def test_a_command_to_be_pasted_is_a_block_of_its_own():
+    sides = evaluation({"a": 1.0}), evaluation({"a": 0.0}, variant="empathetic")
+    found = finding(outcome="inconclusive", needed_cases=42, needed_repeats=4)
+    report = render(conclusion(*sides, outcome="inconclusive", findings=[found]))
+
+    assert "```sh\npython -m vcmp agent=empathetic,basic --multirun repeats=4\n```\n" in report
+
+
+def test_several_candidates_have_a_next_step_each():
+    baseline, good, bad = (evaluation({"a": n}, variant=v) for v, n in
+                           [("basic", 0.5), ("concise", 0.9), ("empathetic", 0.1)])  # fmt: skip
+    undecided = finding(outcome="inconclusive", needed_cases=42, needed_repeats=4)
+    verdicts = [
+        verdict(good, "pass", [finding()], "polite rose", rollout=0.5),
+        verdict(bad, "inconclusive", [undecided], "polite fell?", look=5),
+    ]
+    told = conclusion(
+        baseline, good, bad, outcome="inconclusive", verdicts=verdicts, looks=5, command="x"
+    )
+
+    assert (
+        "- ✅ **pass** `concise`: polite rose\n"
+        "  **Next**: start with 50 % of the users.\n"
+        "- ⚠️ **inconclusive** `empathetic`: polite fell? (look 5 of 5, on 1 case)\n"
+        "  **Next**: run it with 4 repeats, or add about 41 cases to `support` (42 in all). "
+        "That decides in 4 of 5 runs if it goes on like this.\n"
+        "  `x repeats=4`\n"
+    ) in render(told)
+
+
+def test_the_rule_that_the_verdict_tells_is_not_told_again():
+    """With one rule there is no table; of several, the others stand in it."""
+    sides = evaluation({"a": 1.0}), evaluation({"a": 0.0}, variant="empathetic")
+    found = finding("polite >= 0.80", "fail", observed="0.00 over 1 case")
+    others = [finding("no case fails", observed="none failed", against="app-pinned-git-1")]
+    reason = "polite >= 0.80 does not hold: 0.00 over 1 case."
+    one = render(conclusion(*sides, outcome="fail", findings=[found], reason=reason))
+    two = render(conclusion(*sides, outcome="fail", findings=[found, *others], reason=reason))
+
+    assert one.count("0.00 over 1 case") == two.count("0.00 over 1 case") == 1
+    assert "Why it failed" not in one
+    assert "<details><summary>The other rules hold</summary>" in two
+    assert row(two, "no case fails")[0] == "no case fails, against `app-pinned-git-1`"
+
+
+def test_other_rules_that_do_not_hold_are_not_folded():
+    sides = evaluation({"a": 1.0}), evaluation({"a": 0.0}, variant="empathetic")
+    found = [finding("first", "fail"), finding("second", "fail", advice="Mend it.")]
+    report = render(conclusion(*sides, outcome="fail", findings=found, reason="first fails"))
+
+    assert "\n**The other rules**\n\n| rule | observed | outcome | what to do |" in report
+    assert row(report, "second")[3] == "Mend it."
+
+
+def test_a_loss_that_stands_out_among_the_tags_is_marked():
+    """Told where the table is folded, with what the mark means."""
+    cases = [Case(id=str(n), inputs={}, tags=("billing",) if n < 4 else ()) for n in range(8)]
+    before = {case.id: 1.0 for case in cases}
+    after = before | {"0": 0.0, "1": 0.0, "2": 0.0, "3": 0.1}
+    sides = (
+        evaluation(before, more={"brief": scores}, cases=cases, variant=variant)
+        for variant, scores in [("basic", before), ("empathetic", after)]
+    )
+    report = render(conclusion(*sides))
+
+    assert "By tag: <code>polite</code>, 1 loss stands out</summary>" in report
+    assert row(report, "`billing` |")[2] == "1.000 → 1.000 (0.000: 0.000 to 0.000)"
+    assert row(report, "`billing`, `brief`")[2] == (
+        "1.000 → 0.025 (−0.975: −1.024 to −0.926) ⚠️ stands out"
+    )
+    assert "(false discovery rate 10 %)" in report
+
+
+def test_without_a_baseline_tags_have_means_alone():
+    cases = [Case(id="a", inputs={}, tags=("billing",))]
+
+    assert row(render(conclusion(evaluation({"a": 0.5}, cases=cases))), "`billing`") == [
+        *("`billing`", "1", "0.500"),
+    ]
+
+
+def test_the_position_bias_of_a_pairwise_judge_is_told():
+    sides = evaluation({"a": 1.0}), evaluation({"a": 0.0}, variant="empathetic")
+    told = conclusion(*sides, outcome="fail")
+    judged = replace(told.comparisons[0], swayed={"preferred": 0.12})
+    report = render(replace(told, comparisons=(judged,)))
+
+    assert (
+        "- `preferred`: the order of the answers decided 12 % of its judgements (told as ties).\n"
+    ) in report
+
+
+def test_candidates_that_share_alpha_are_told_so():
+    """More candidates are more chances to pass by luck, and the reader asks about it."""
+    told = several("pass", "fail", outcome="pass")
+    report = render(told)
+
+    assert lines(report)[1] == (
+        "### ✅ pass: `v0` may ship, the only one of 2 candidates that passes (they share alpha)"
+    )
+    assert "- The 2 candidates share alpha: " in report
+    assert "share alpha" not in render(failing())
+
+
+def test_of_several_that_pass_the_best_is_the_one_to_ship():
+    assert "`v0` may ship, the best of the 2 that pass among 3 candidates" in render(
+        several("pass", "pass", "fail", outcome="pass")
+    )
+
+
+def test_a_pairwise_judge_has_a_row_though_no_version_has_its_scores():
+    """Its scores are about a pair: the baseline has a tie with itself."""
+    told = conclusion(evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic"))
+    compared = told.comparisons[0]
+    means = {"baseline": 0.5, "candidate": 0.7, "difference": 0.2, "improved": 1}
+    preferred = replace(compared.deltas["polite"], metric="preferred", **means)
+    scores = {"preferred": {"a": 1.0}}
+    compared = replace(
+        compared,
+        candidate=evaluation(
+            {"a": 1.0},
+            more=scores,
+            judges=["preferred"],
+            variant="empathetic",
+            answerer=SCRIPTED,
+        ),
+        deltas={**compared.deltas, "preferred": preferred},
+    )
+    report = render(replace(told, comparisons=(compared,)))
+
+    assert row(report, "`preferred`") == [
+        *("`preferred` (scripted judge)", "0.500", "0.700 (+0.200)"),
+    ]
+
+
+@pytest.mark.parametrize("template", ["pull_request", "summary"])
+def test_scores_from_a_table_make_a_report_without_counts(template):
+    """What nobody knows is not made up: failures, configurations, commits."""
+    cases = [Case(id=i, inputs={"question": i}, tags=("billing",)) for i in "ab"]
+    sides = (
+        evaluation({"a": n, "b": 1.0}, cases=cases, variant=v)
+        for v, n in [("basic", 1.0), ("empathetic", 0.0)]
+    )
+    report = render(table(conclusion(*sides, outcome="fail")), template=template)
+
+    assert row(report, " |")[1:] == ["`basic` (baseline)", "`empathetic`"]
+    assert row(report, "`polite`") == ["`polite`", "1.000", "0.500 (−0.500) ❌ fail"]
+    assert "**Next**: read the case that got worse in `polite`: `a`." in report
+    for word in (
+        "Failed",
+        "0 failed",
+        "A failed case",
+        "outside git",
+        "configuration of",
+        "*empty*",
+    ):
+        assert word not in report
+    if template == "pull_request":
+        assert "**`a`** · `polite` 1 → 0\n" in report
+        assert "- Scores from scores.csv: 2 cases. Answers, errors and configurations" in report
+
+
+def test_a_difference_on_part_of_the_cases_says_on_how_many():
+    """A candidate that was stopped early stands beside one that was not."""
+    told = conclusion(
+        evaluation({"a": 1.0, "b": 1.0}), evaluation({"a": 0.5, "b": 1.0}, variant="empathetic")
+    )
+    early = replace(told.comparisons[0], n_cases=1)
+    report = render(replace(told, comparisons=(early,)))
+
+    assert row(report, "`polite`")[2] == "0.750 (−0.250 on 1 case)"

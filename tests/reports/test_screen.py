@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.builders import SCRIPTED, conclusion, evaluation, finding, verdict
+from tests.builders import SCRIPTED, conclusion, evaluation, finding, table, verdict
 from tests.reports.test_text import HOSTILE
 from vcmp.reports import screen
 
@@ -17,7 +17,8 @@ def shown(told, **options):
 
 
 def test_the_whole_screen():
-    """Who answered, the versions, the metrics, the rules, the verdict: in this order."""
+    """Who answered, the versions, the metrics, the rules; last the verdict, the number that decided
+    and the next step."""
     baseline = evaluation({"a": 1.0, "b": 0.5}, answerer=SCRIPTED)
     candidate = evaluation({"a": 0.0, "b": 1.0}, answerer=SCRIPTED, variant="empathetic")
     findings = [
@@ -42,6 +43,8 @@ def test_the_whole_screen():
         "      Mend it.\n"
         "\n"
         "fail: empathetic should not ship\n"
+        "  polite is 0.50, not 0.80\n"
+        "  next: read the case that got worse in polite: a\n"
     )
 
 
@@ -66,10 +69,14 @@ def test_failed_and_unscored_answers_stand_beside_the_mean():
 
 
 def test_a_certain_loss_is_told_even_where_the_rule_passes():
-    sides = evaluation({"a": 1.0}), evaluation({"a": 0.9}, variant="empathetic")
+    sides = evaluation({"a": 1.0}), evaluation({"a": 0.875}, variant="empathetic")
 
-    assert "a loss is certain, though the rule allows it" in shown(
-        conclusion(*sides, findings=[finding(alert=True)])
+    assert shown(
+        conclusion(*sides, findings=[finding(alert="loss", estimate=-0.125)], reason="as it is")
+    ).endswith(
+        "pass: empathetic may ship\n"
+        "  as it is\n"
+        "  alert: certainly worse than the baseline on polite (-0.125), within the margin\n"
     )
 
 
@@ -103,21 +110,32 @@ def test_text_from_data_neither_begins_a_line_nor_controls_the_terminal(text):
     sides = [
         evaluation({"a": n}, variant=text + v, metric=text) for v, n in [("b", 1.0), ("c", 0.0)]
     ]
-    found = finding(text, "fail", metric=text, observed=text, advice=text)
-    told = conclusion(*sides, outcome="fail", findings=[found], reason=text, notes=(text,))
+    kind = {"metric": text, "observed": text, "advice": text}
+    found = [
+        finding(text, "fail", alert="critical", **kind),
+        finding(f"~{text}", "fail", against=text, **kind),
+    ]
+    told = conclusion(*sides, outcome="fail", findings=found, reason=text, notes=(text,))
     lines = shown(told).split("\n")
 
     assert all(
         line.startswith(("  ", "answered by: ", "note: ", "fail: ")) for line in lines if line
     )
     assert all(line.isprintable() for line in lines)
-    assert len(lines) == 14
+    assert len(lines) == 17
 
 
 def test_a_version_that_was_judged_alone_is_told_with_its_rules():
     version = evaluation({"a": "TimeoutError"})
-    found = finding("no case fails", "fail", observed="1 of 1 results failed", advice="Read it.")
-    told = conclusion(version, outcome="fail", verdicts=[verdict(version, "fail", [found])])
+    found = finding(
+        "no case fails",
+        "fail",
+        metric="error_rate",
+        observed="1 of 1 results failed",
+        advice="Read it.",
+    )
+    judged = verdict(version, "fail", [found], reason="1 of 1 results failed")
+    told = conclusion(version, outcome="fail", verdicts=[judged])
 
     assert shown(told).endswith(
         "\n"
@@ -126,6 +144,8 @@ def test_a_version_that_was_judged_alone_is_told_with_its_rules():
         "      Read it.\n"
         "\n"
         "fail: basic does not pass gate release (nothing was compared)\n"
+        "  1 of 1 results failed\n"
+        "  next: read the errors of a\n"
     )
 
 
@@ -147,3 +167,75 @@ def test_signs_of_a_report_are_plain_on_a_terminal():
     told = conclusion(*sides, findings=[finding(observed="−0.5 (1.0 → 0.5)")])
 
     assert "-0.5 (1.0 -> 0.5)\n" in shown(told)
+
+
+def test_what_the_verdict_tells_is_not_told_twice():
+    """The rule that decided stands beside the verdict; the list has the others."""
+    sides = evaluation({"a": 1.0}), evaluation({"a": 0.0}, variant="empathetic")
+    findings = [
+        finding("polite >= 0.80", "fail", observed="0.00 over 1 case"),
+        finding("no case fails", observed="none failed", against="app-pinned-git-1"),
+    ]
+    reason = "polite >= 0.80 does not hold: 0.00 over 1 case."
+    text = shown(conclusion(*sides, outcome="fail", findings=findings, reason=reason))
+
+    assert text.count("0.00 over 1 case") == 1
+    assert "\n    pass   no case fails, against pinned-git-1   none failed\n" in text
+
+
+def test_several_candidates_have_a_number_and_a_step_each():
+    baseline, good, bad = (evaluation({"a": n}, variant=v) for v, n in
+                           [("basic", 0.5), ("concise", 0.9), ("empathetic", 0.1)])  # fmt: skip
+    verdicts = [
+        verdict(good, "pass", [finding()], reason="polite rose", rollout=0.25),
+        verdict(bad, "fail", [finding(outcome="fail")], reason="polite fell"),
+    ]
+
+    assert shown(conclusion(baseline, good, bad, outcome="fail", verdicts=verdicts)).endswith(
+        "\n"
+        "fail: 1 of 2 candidates fails gate release; only concise may ship\n"
+        "  concise: pass\n"
+        "    polite rose\n"
+        "    next: start with 25 % of the users\n"
+        "  empathetic: fail\n"
+        "    polite fell\n"
+        "    next: read the case that got worse in polite: a\n"
+    )
+
+
+def test_a_command_to_be_typed_stands_on_a_line_of_its_own():
+    sides = evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic")
+    found = finding(
+        "x", "inconclusive", needed_cases=42, needed_repeats=4, visible_loss=0.09, rollout=0.0
+    )
+    told = conclusion(*sides, outcome="inconclusive", findings=[found], reason="too few")
+
+    assert shown(told).endswith(
+        "inconclusive: too little evidence to ship empathetic\n"
+        "  too few\n"
+        "  next: run it with 4 repeats, or add about 41 cases to support (42 in all)\n"
+        "        python -m vcmp agent=empathetic,basic --multirun repeats=4\n"
+        "        That decides in 4 of 5 runs if the versions are equally good. "
+        "A loss of 0.090 or more would already have shown.\n"
+    )
+
+
+def test_scores_from_a_table_are_told_without_counts():
+    sides = evaluation({"a": 1.0}), evaluation({"a": 0.5}, variant="empathetic")
+    told = table(conclusion(*sides, outcome="fail", reason="polite fell"), source="scores.csv")
+
+    assert shown(told) == (
+        "scores from: scores.csv\n"
+        "\n"
+        "  basic        1 case   polite 1.000\n"
+        "  empathetic   1 case   polite 0.500\n"
+        "\n"
+        "  empathetic against basic: fail\n"
+        "    polite   1.000 -> 0.500   -0.500   0 better, 1 worse\n"
+        "\n"
+        "    fail   polite >= 0.80   0.91 over 20 cases\n"
+        "\n"
+        "fail: empathetic should not ship\n"
+        "  polite fell\n"
+        "  next: read the case that got worse in polite: a\n"
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tracking.conftest import CASES, DAY_S, Recording, mended, support
 from vcmp.errors import TrackingError
-from vcmp.tracking import AssessmentSummary, MlflowTracker, RecordedVersion, Sought
+from vcmp.tracking import BEST_OF, AssessmentSummary, Found, MlflowTracker, RecordedVersion, Sought
 from vcmp.tracking.catalog import rank
 
 
@@ -86,15 +86,19 @@ def test_versions_of_other_apps_are_left_out(recording: Recording):
     assert recording.tracker.versions(app="another") == ()
 
 
-def read(folder: Path) -> str:
+def read(found: Found) -> str:
     """What the fixture wrote into the evaluation's file."""
+    folder = found.folder
     assert {file.name for file in folder.iterdir()} == {"evaluation.json", "results.jsonl"}
     return str(json.loads((folder / "evaluation.json").read_text())["note"])
 
 
 def test_the_newest_evaluation_of_a_variant_is_found(recording: Recording):
     """Newest is when it was evaluated, not when it was recorded."""
-    assert recording.tracker.find(Sought(app="app", variant="empathetic"), read) == "empathetic 2"
+    sought = Sought(app="app", variant="empathetic")
+
+    assert recording.tracker.find(sought, read) == "empathetic 2"
+    assert recording.tracker.find_all(sought, read) == ("empathetic 2", "empathetic 1")
 
 
 def test_an_evaluation_is_found_by_version_name_and_by_model_id(recording: Recording):
@@ -121,6 +125,49 @@ def test_nothing_is_found_where_nothing_matches(recording: Recording, wanted: di
     assert recording.tracker.find(Sought(**wanted), read) is None
 
 
+def test_what_won_a_selection_says_so(recording: Recording):
+    """It was chosen for its numbers, so they are too good; other runs of the version are not."""
+    recording.tracker.attach(recording.empathetic[1], [], {BEST_OF: "5"})
+
+    assert recording.tracker.find_all(
+        Sought(app="app", variant="empathetic"), lambda found: found.best_of
+    ) == (5, 0)
+
+
+def test_one_version_of_an_app_is_pinned(other: MlflowTracker, tmp_path: Path):
+    """Pinning another one moves the pin."""
+    names = [other.record(support(variant, 0.5), tmp_path).model_id for variant in ("calm", "kind")]
+
+    assert (other.anchor("app"), other.unpin("app")) == (None, None)
+    assert other.pin("app-calm-git-a41e0d70").model_id == names[0]
+    assert other.pin(names[1]).variant == "kind"
+    assert [version.variant for version in other.versions() if version.anchor] == ["kind"]
+    assert (pinned := other.anchor("app")) is not None
+    assert (pinned.name, pinned.model_id) == ("app-kind-git-a41e0d70", names[1])
+    assert other.anchor("it's another") is None
+    assert (unpinned := other.unpin("app")) is not None
+    assert unpinned.variant == "kind"
+    assert other.anchor("app") is None
+
+
+def test_what_vcmp_did_not_record_cannot_be_pinned(other: MlflowTracker, mlflow: Any):
+    """It has no results to compare with."""
+    other.prepare()
+    mlflow.MlflowClient().create_logged_model(
+        mlflow.get_experiment_by_name("other").experiment_id, name="foreign"
+    )
+
+    with pytest.raises(TrackingError) as caught:
+        other.pin("foreign")
+
+    assert str(caught.value) == (
+        "version 'foreign' was not recorded by vcmp, so nothing can be compared with it.\n"
+        "  Pin one that was: vcmp versions shows them"
+    )
+    with pytest.raises(TrackingError, match=r"version 'foreig' is not recorded\. Did you mean"):
+        other.pin("foreig")
+
+
 def test_only_evaluations_with_the_same_yardstick_are_found(recording: Recording):
     """A run of other cases, another scorer or the demo is no baseline for this one."""
     made = support("basic", 0.5)
@@ -143,8 +190,8 @@ def test_a_reader_may_ask_for_the_next_and_leaves_no_folder(recording: Recording
     """The files are read and gone."""
     seen: list[Path] = []
 
-    def refuse(folder: Path) -> None:
-        seen.append(folder)
+    def refuse(found: Found) -> None:
+        seen.append(found.folder)
 
     assert recording.tracker.find(Sought(app="app", variant="empathetic"), refuse) is None
     assert len(seen) == 2

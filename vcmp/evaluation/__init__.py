@@ -7,12 +7,13 @@ values       what agents return, raise and use, as plain values
 """
 
 from vcmp.evaluation.interrupts import Interrupt
-from vcmp.evaluation.loop import Capture, evaluate, schedule
+from vcmp.evaluation.loop import Capture, Looks, evaluate, schedule
 from vcmp.evaluation.values import as_json, describe, time_awaited, total_usage
 
 __all__ = [
     "Capture",
     "Interrupt",
+    "Looks",
     "as_json",
     "describe",
     "evaluate",

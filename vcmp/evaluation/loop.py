@@ -7,11 +7,11 @@ scorer raises, SystemExit included, stays with its case.
 
 import asyncio
 import inspect
-import random
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vcmp.calls import collect
@@ -34,6 +34,19 @@ class Capture(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """Planned looks at an evaluation that may end early."""
+
+    planned: int = 1
+    """Look k sees the first k of so many equal parts of the cases."""
+    enough: Callable[[], bool] = lambda: False
+    """Whether no further case is needed."""
+
+
+ALL_AT_ONCE = Looks()
+
+
 class DeadlineExceeded(TimeoutError):  # noqa: N818 - users read the name
     """An agent or a scorer took longer than the case's deadline."""
 
@@ -45,6 +58,7 @@ def evaluate(
     on_result: OnResult = lambda _plan, _result: None,
     capture: Capture | None = None,
     interrupt: Interrupt | None = None,
+    looks: Looks = ALL_AT_ONCE,
 ) -> tuple[Evaluation, ...]:
     """Run every plan over its dataset.
 
@@ -56,15 +70,17 @@ def evaluate(
         interrupt: Set by SIGINT or SIGTERM while the loop runs in the main thread: no new case is
             started, those in flight get `interrupts.GRACE_S` seconds. A second signal ends the
             process.
+        looks: In how many parts the cases are evaluated, and whether those so far are enough.
 
     Returns:
         One evaluation a plan, in their order; results in the order of the dataset. A case that was
-        in flight when the run was interrupted, and failed, has no result.
+        in flight when the run was interrupted, and failed, has no result; nor has one that was not
+        needed.
 
     Raises:
         EvaluationError: An agent ended the event loop.
     """
-    loop = _Loop(plans, limits or Limits(), on_result, capture, interrupt or Interrupt())
+    loop = _Loop(plans, limits or Limits(), on_result, capture, interrupt or Interrupt(), looks)
     try:
         return _run(loop.run())
     except SystemExit as exit:
@@ -92,17 +108,19 @@ class _Loop:
         on_result: OnResult,
         capture: Capture | None,
         interrupt: Interrupt,
+        looks: Looks,
     ) -> None:
         self.plans = plans
         self.limits = limits
         self.on_result = on_result
         self.capture = capture
         self.interrupt = interrupt
+        self.looks = looks
         self.threads = Workers()
         self.results: list[list[Result]] = [[] for _ in plans]
 
     async def run(self) -> tuple[Evaluation, ...]:
-        jobs = schedule(self.plans)
+        jobs = schedule(self.plans, self.looks.planned)
         workers = [asyncio.create_task(self._work(jobs)) for _ in range(self.limits.concurrency)]
         with heeded(self.interrupt, workers):
             # a row that cannot be kept stops the others: they would be paid for and lost
@@ -118,7 +136,7 @@ class _Loop:
 
     async def _work(self, jobs: Iterator[tuple[int, Case, int]]) -> None:
         for plan, case, repeat in jobs:
-            if self.interrupt.requested():
+            if self.interrupt.requested() or self.looks.enough():
                 return
             result = await self._run_case(self.plans[plan], case, repeat)
             if result.error and self.interrupt.requested():
@@ -205,20 +223,22 @@ def is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-def schedule(plans: Sequence[Plan]) -> Iterator[tuple[int, Case, int]]:
+def schedule(plans: Sequence[Plan], looks: int = 1) -> Iterator[tuple[int, Case, int]]:
     """(position of the plan, case, repeat) in the order in which to start them.
 
-    Repeats are outermost and versions innermost; the cases of one dataset come in the same seeded
-    random order for every version and whatever their order in the file.
+    Planned looks are outermost, then repeats, and versions innermost; the cases of one dataset come
+    in the same seeded random order for every version and whatever their order in the file.
     """
-    jobs: list[tuple[int, int, int, Case]] = []
+    jobs: list[tuple[int, int, int, int, Case]] = []
     for number, plan in enumerate(plans):
-        cases = sorted(plan.dataset.cases, key=lambda case: case.id)
-        random.Random(plan.seed).shuffle(cases)
+        cases = plan.dataset.shuffled(plan.seed)
         for repeat in range(plan.repeats):
-            jobs += [(repeat, place, number, case) for place, case in enumerate(cases)]
-    jobs.sort(key=lambda job: job[:3])
-    return ((number, case, repeat) for repeat, _, number, case in jobs)
+            jobs += [
+                (place * looks // len(cases), repeat, place, number, case)
+                for place, case in enumerate(cases)
+            ]
+    jobs.sort(key=lambda job: job[:4])
+    return ((number, case, repeat) for _, repeat, _, number, case in jobs)
 
 
 def _assemble(plan: Plan, results: Sequence[Result]) -> Evaluation:

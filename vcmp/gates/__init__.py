@@ -7,11 +7,15 @@ when there is nothing to compare with.
 
 from vcmp.gates.absolute import MaxRate, NoFailures, Threshold
 from vcmp.gates.alarms import NoRegression
+from vcmp.gates.combined import AllOf, AnyOf
+from vcmp.gates.looks import is_decided, look_by_look, prefix
 from vcmp.gates.policy import Policy, Rule
 from vcmp.gates.relative import MaxRatio, NonInferiority, Superiority
-from vcmp.gates.verdicts import combine, decide, decide_alone, rank
+from vcmp.gates.verdicts import combine, decide, decide_all, decide_alone, rank, settle
 
 __all__ = [
+    "AllOf",
+    "AnyOf",
     "MaxRate",
     "MaxRatio",
     "NoFailures",
@@ -23,6 +27,11 @@ __all__ = [
     "Threshold",
     "combine",
     "decide",
+    "decide_all",
     "decide_alone",
+    "is_decided",
+    "look_by_look",
+    "prefix",
     "rank",
+    "settle",
 ]

@@ -1,24 +1,23 @@
 """Rules about the candidate alone."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
 from vcmp.errors import ConfigError
-from vcmp.gates.evidence import Lack, candidate_mean, candidate_summary, mean_of
-from vcmp.gates.findings import (
-    Judgement,
-    Question,
-    answer,
-    at_least,
-    at_most,
-    count_cases,
-    lacking,
-    limit,
-    number,
-    seen,
+from vcmp.gates.evidence import (
+    Lack,
+    candidate_mean,
+    candidate_sample,
+    candidate_summary,
+    mean_of,
 )
+from vcmp.gates.findings import answer, lacking
 from vcmp.gates.policy import Policy, refuse_unknown
+from vcmp.gates.questions import Question, Side, Test, above, at_least, at_most, below
+from vcmp.gates.words import NOTHING, count_cases, limit, number, percent, seen
 from vcmp.metrics import MEASUREMENTS
+from vcmp.statistics import Evidence
 from vcmp.types import Comparison, Finding
 
 EvidenceKind = Literal["bound", "point"]
@@ -67,7 +66,8 @@ class Threshold:
         question = Question(
             rule=self._rule(),
             metric=self.metric,
-            judge=self._judge,
+            proves=self._proves,
+            refutes=self._refutes,
             describe=number,
             by_point=self.evidence == "point",
         )
@@ -80,31 +80,32 @@ class Threshold:
         limits += [f"<= {limit(self.max)}"] if self.max is not None else []
         return f"{self.metric} {' and '.join(limits)}"
 
-    def _judge(self, low: float, high: float) -> Judgement:
-        judgements = []
-        if self.min is not None:
-            judgements.append(at_least(low, high, self.min))
-        if self.max is not None:
-            judgements.append(at_most(low, high, self.max))
-        order = ("fail", "inconclusive", "pass")
-        return min(judgements, key=lambda judgement: order.index(judgement.outcome))
+    def _proves(self, low: float, high: float) -> Side | None:
+        least: list[Test] = [at_least(self.min)] if self.min is not None else []
+        most: list[Test] = [at_most(self.max)] if self.max is not None else []
+        sides = [test(low, high) for test in least + most]
+        return sides[0] if all(sides) else None
+
+    def _refutes(self, low: float, high: float) -> Side | None:
+        under: list[Test] = [below(self.min)] if self.min is not None else []
+        over: list[Test] = [above(self.max)] if self.max is not None else []
+        return next(filter(None, (test(low, high) for test in under + over)), None)
 
     def _of_summary(self, comparison: Comparison, policy: Policy) -> Finding:
         value = candidate_summary(comparison, self.metric, policy)
         if isinstance(value, Lack):
             return lacking(self._rule(), self.metric, value)
-        ids = {result.case_id for result in comparison.candidate.results}
-        cases = [case for case in comparison.candidate.dataset.cases if case.id in ids]
-        clusters = {case.cluster or case.id for case in cases}
-        outcome = self._judge(value, value).outcome
+        sample = comparison.samples[mean_of(self.metric).partition("/")[0]]
+        n, n_clusters = len(sample.case_ids), len(set(sample.clusters))
+        holds = self._proves(value, value)
         return Finding(
             rule=self._rule(),
             metric=self.metric,
-            outcome=outcome,
-            observed=number(value) + seen(count_cases(len(cases), len(clusters)), len(clusters)),
-            advice="Look at the cases with the largest values." if outcome == "fail" else "",
+            outcome="pass" if holds else "fail",
+            observed=number(value) + seen(count_cases(n, n_clusters), n_clusters),
+            advice="" if holds else "Look at the cases with the largest values.",
             estimate=value,
-            n=len(cases),
+            n=n,
         )
 
 
@@ -134,17 +135,35 @@ class MaxRate:
             raise ConfigError(f"MaxRate: {self.metric!r} is no rate. Use Threshold or MaxRatio.")
 
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
+        error = mean_of(self.metric) == "error"
         question = Question(
             rule=f"{self.metric} <= {limit(self.max)}",
             metric=self.metric,
-            judge=lambda low, high: at_most(low, high, self.max),
+            proves=at_most(self.max),
+            refutes=above(self.max),
             describe=number,
             if_failed="Read the errors of the failed cases."
-            if mean_of(self.metric) == "error"
+            if error
             else "Read the cases that scored highest.",
         )
         evidence = candidate_mean(comparison, self.metric, policy, exact=True)
-        return answer(question, evidence, policy)
+        finding = answer(question, evidence, policy)
+        if isinstance(evidence, Lack) or finding.outcome != "inconclusive" or evidence.estimate:
+            return finding
+        needed = self._needed_without_any(evidence, policy)
+        what = "0 errors prove" if error else "0 everywhere proves"
+        more = f"{needed} cases: add {needed - evidence.n:.0f}"
+        advice = f"{what} below {percent(self.max)} only from {more}."
+        return replace(finding, needed_cases=needed, advice=advice)
+
+    def _needed_without_any(self, evidence: Evidence, policy: Policy) -> int:
+        """Cases that prove the limit if the rate stays 0: (1 - max)^n <= alpha, for the effective
+        number of cases (Hanley and Lippman-Hand, 1983, "If nothing goes wrong, is everything all
+        right?", JAMA 249)."""
+        level = policy.pass_level
+        independent = math.log(level) / math.log1p(-self.max)
+        reached = math.log(level) / math.log1p(-evidence.bounds(level)[1])
+        return math.ceil(independent * evidence.n / reached - NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +174,19 @@ class NoFailures:
 
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
         rule = "no case fails"
-        evidence = candidate_mean(comparison, "error_rate", policy)
-        if isinstance(evidence, Lack):
-            return lacking(rule, "error_rate", evidence)
-        results = comparison.candidate.results
-        failed = sorted(result.case_id for result in results if result.error)
+        sample = candidate_sample(comparison, "error_rate", policy)
+        if isinstance(sample, Lack):
+            return lacking(rule, "error_rate", sample)
+        failed = [name for name, rate in zip(sample.case_ids, sample.values, strict=True) if rate]
         first = f", the first of them {failed[0]}" if failed else ""
         return Finding(
             rule=rule,
             metric="error_rate",
             outcome="fail" if failed else "pass",
-            observed=f"{len(failed)} of {len(results)} results failed{first}",
+            observed=f"{sample.total:g} of {sample.scored} results failed{first}",
             advice="Read the errors of the failed cases." if failed else "",
-            estimate=len(failed) / len(results),
-            n=len(results),
+            estimate=sample.total / sample.scored,
+            n=len(sample.case_ids),
         )
 
 

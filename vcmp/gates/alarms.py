@@ -1,46 +1,85 @@
 """The rule for guardrails: what does not have to prove itself, but must not be lost."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from vcmp.gates.evidence import Lack, difference
-from vcmp.gates.findings import Judgement, answer, is_enough, lacking
+from vcmp.errors import ConfigError
+from vcmp.gates.evidence import Lack, difference, paired
+from vcmp.gates.findings import answer, is_enough, lacking
+from vcmp.gates.holm import rejected
 from vcmp.gates.policy import Policy
+from vcmp.gates.questions import Question, never
 from vcmp.gates.relative import about_difference, natural_direction, refuse_statistic
+from vcmp.gates.words import signed
 from vcmp.statistics import Evidence
-from vcmp.types import Comparison, Finding
+from vcmp.statistics.slices import difference_by_tag
+from vcmp.types import Comparison, Finding, Paired
 
 EVERY = "*"
+By = Literal["tag"]
 
 
 @dataclass(frozen=True, slots=True)
 class NoRegression:
     """No certain loss against the baseline. It fails on one, and passes where none is certain.
 
+    Losses are held to Holm's level (1979, "A simple sequentially rejective multiple test
+    procedure", Scandinavian Journal of Statistics 6): more scorers, or more slices, do not raise
+    more false alarms.
+
     Args:
-        metric: A metric, or `*` for every scorer that both versions have. Their losses are held to
-            Holm's level (1979, "A simple sequentially rejective multiple test procedure",
-            Scandinavian Journal of Statistics 6): more scorers do not raise more false alarms.
+        metric: A metric, or `*` for every scorer that both versions have.
+        by: `tag` looks at the cases of each tag by themselves, beside all of them.
 
     Raises:
-        ConfigError: The metric is no mean over cases.
+        ConfigError: The metric is no mean over cases, or `by` is unknown.
     """
 
     metric: str = EVERY
+    by: By | None = None
 
     def __post_init__(self) -> None:
         refuse_statistic("NoRegression", self.metric)
+        if self.by not in (None, "tag"):
+            raise ConfigError(f"NoRegression: by {self.by!r} is unknown. Choose tag, or leave out.")
 
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
         every = self.metric == EVERY
-        rule = f"no certain loss of {'any score' if every else self.metric}"
-        judged: dict[str, Evidence] = {}
-        for name in _shared_scorers(comparison) if every else [self.metric]:
-            evidence = difference(comparison, name, policy)
-            if isinstance(evidence, Lack):
-                return lacking(rule, name, evidence)
-            judged[name] = evidence
-        return _alarm(comparison, rule, judged, policy) if judged else lacking(rule, EVERY, NOTHING)
+        what = "any score" if every else self.metric
+        rule = f"no certain loss of {what}{' for any tag' if self.by else ''}"
+        losses: list[_Loss] = []
+        for metric in _shared_scorers(comparison) if every else [self.metric]:
+            pair, whole = paired(comparison, metric, policy), difference(comparison, metric, policy)
+            if isinstance(pair, Lack) or isinstance(whole, Lack):
+                return lacking(rule, metric, pair if isinstance(pair, Lack) else NOTHING)
+            up = natural_direction(comparison, metric) == "higher"
+            losses.append(_Loss(metric=metric, tag="", evidence=whole, up=up))
+            if self.by:
+                losses += _by_tag(pair, metric, up)
+        return _alarm(comparison, rule, losses, policy) if losses else lacking(rule, EVERY, NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loss:
+    """What may have been lost: a metric, over all cases or over those of a tag."""
+
+    metric: str
+    tag: str
+    evidence: Evidence
+    up: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.metric} of {self.tag}" if self.tag else self.metric
+
+    @property
+    def gain(self) -> float:
+        return self.evidence.estimate if self.up else -self.evidence.estimate
+
+    def is_certain(self, level: float) -> bool:
+        low, high = self.evidence.bounds(level)
+        return is_enough(self.evidence) and (high if self.up else -low) < 0
 
 
 NOTHING = Lack(
@@ -50,53 +89,39 @@ NOTHING = Lack(
 )
 
 
+def _by_tag(pair: Paired, metric: str, up: bool) -> list[_Loss]:
+    return [
+        _Loss(metric=metric, tag=tag, evidence=evidence, up=up)
+        for tag, evidence in difference_by_tag(pair).items()
+    ]
+
+
 def _shared_scorers(comparison: Comparison) -> list[str]:
     return sorted(set(comparison.baseline.scorers) & set(comparison.candidate.scorers))
 
 
-def _alarm(
-    comparison: Comparison, rule: str, judged: Mapping[str, Evidence], policy: Policy
-) -> Finding:
+def _alarm(comparison: Comparison, rule: str, losses: Sequence[_Loss], policy: Policy) -> Finding:
     """The finding about the largest loss, among the certain ones if there are any."""
-    lost = certain_losses(judged, policy.alpha)
-    worst = min(lost or judged, key=lambda name: _gain(name, judged[name]))
-    question = about_difference(comparison, worst, rule, natural_direction(worst), margin=0.0)
-    others = ", ".join(name for name in lost if name != worst)
-    describe, is_loss = question.describe, question.is_loss
-    up = natural_direction(worst) == "higher"
-    judged_lost = Judgement("fail", "high" if up else "low")
+    tests = {number: each.is_certain for number, each in enumerate(losses)}
+    lost = rejected(tests, policy.fail_level)
+    worst = min(lost or tests, key=lambda number: losses[number].gain)
+    question = _about(comparison, rule, losses[worst], [losses[n] for n in lost if n != worst])
+    share = lost[worst] / policy.fail_level if lost else 1 / len(losses)
+    finding = answer(question, losses[worst].evidence, policy.sharing(fails=share))
+    return finding if lost else replace(finding, outcome="pass", advice="", needed_cases=None)
 
-    def describe_worst(value: float) -> str:
-        return f"{worst} {describe(value)}"
 
-    question = replace(
+def _about(comparison: Comparison, rule: str, loss: _Loss, others: Sequence[_Loss]) -> Question:
+    direction = "higher" if loss.up else "lower"
+    question = about_difference(comparison, loss.metric, rule, direction, margin=0.0)
+    also = f" Lost as well: {', '.join(other.name for other in others)}." if others else ""
+    # the two means that the question tells are those of all cases
+    describe = question.describe if not loss.tag else signed
+    return replace(
         question,
-        judge=lambda _low, _high: judged_lost if lost else Judgement("pass", "low"),
-        is_loss=lambda low, high: bool(lost) and is_loss(low, high),
-        describe=describe_worst,
+        proves=never,
+        describe=lambda value: f"{loss.name} {describe(value)}",
         needs="",
-        if_failed=question.if_failed + (f" Lost as well: {others}." if others else ""),
+        if_failed=question.if_failed + also,
+        rollout=None,
     )
-    return answer(question, judged[worst], policy)
-
-
-def certain_losses(judged: Mapping[str, Evidence], alpha: float) -> list[str]:
-    """The metrics whose loss is certain when all are tested together, by Holm's steps."""
-    lost: list[str] = []
-    while len(lost) < len(judged):
-        level = alpha / (len(judged) - len(lost))
-        more = [n for n in judged if n not in lost and _is_lost(n, judged[n], level)]
-        if not more:
-            break
-        lost += more
-    return lost
-
-
-def _is_lost(metric: str, evidence: Evidence, level: float) -> bool:
-    low, high = evidence.bounds(level)
-    return is_enough(evidence) and (high if natural_direction(metric) == "higher" else -low) < 0
-
-
-def _gain(metric: str, evidence: Evidence) -> float:
-    up = natural_direction(metric) == "higher"
-    return evidence.estimate if up else -evidence.estimate

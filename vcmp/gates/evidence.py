@@ -1,12 +1,14 @@
 """From a comparison to the evidence about one metric, or to what is lacking."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from vcmp.errors import suggest
 from vcmp.gates.policy import Policy
-from vcmp.metrics import CHARGED, MEASUREMENTS, mean_by_case, summarize
+from vcmp.metrics import CHARGED, MEASUREMENTS, quantile, summarize
 from vcmp.statistics import (
+    Change,
     Evidence,
     geometric_mean_ratio,
     measured_mean,
@@ -15,7 +17,7 @@ from vcmp.statistics import (
     rate,
     total_ratio,
 )
-from vcmp.types import Comparison, Evaluation, Outcome, Paired
+from vcmp.types import Comparison, Outcome, Paired, Sample
 
 Stat = Literal["p50", "p95", "gmr", "total"]
 
@@ -40,39 +42,34 @@ def mean_of(metric: str) -> str:
     return "error" if metric == "error_rate" else metric.removesuffix("/mean")
 
 
+def candidate_sample(comparison: Comparison, metric: str, policy: Policy) -> Sample | Lack:
+    """The candidate's values, whether or not the baseline has them, unless too many are missing."""
+    sample = comparison.samples.get(mean_of(metric))
+    where = "" if is_alone(comparison) else " for the candidate"
+    lack = _lack(comparison, metric, policy, len(sample.case_ids) if sample else 0, where)
+    return lack or sample or _unscored(comparison, metric)
+
+
 def candidate_mean(
     comparison: Comparison, metric: str, policy: Policy, *, exact: bool = False
 ) -> Evidence | Lack:
-    """The candidate's mean over its cases, whether or not the baseline has a value for them."""
-    key, evaluation = mean_of(metric), comparison.candidate
-    values = mean_by_case(evaluation, key) if _has(evaluation, key) else {}
-    cases = sorted(evaluation.dataset.cases, key=lambda case: case.id)
-    having = [case for case in cases if case.id in values]
-    where = "" if is_alone(comparison) else " for the candidate"
-    lack = _lack(comparison, metric, policy, len(having), where)
-    if lack:
-        return lack
-    numbers = [values[case.id] for case in having]
-    clusters = [case.cluster or case.id for case in having]
-    if key in MEASUREMENTS:
-        return measured_mean(numbers, clusters, largest=max(numbers) or 1.0)
-    return rate(numbers, clusters, exact=exact)
-
-
-def _has(evaluation: Evaluation, key: str) -> bool:
-    """Whether a metric means anything there; a failed agent has a score on any name at all."""
-    if key in CHARGED:
-        return not evaluation.answerer.scripted
-    return key in evaluation.scorers or key in MEASUREMENTS or key == "error"
+    """The candidate's mean over its cases."""
+    sample = candidate_sample(comparison, metric, policy)
+    if isinstance(sample, Lack):
+        return sample
+    if sample.bounded:
+        return rate(sample.values, sample.clusters, exact=exact)
+    largest = max(map(abs, sample.values)) or 1.0
+    return measured_mean(sample.values, sample.clusters, largest=largest)
 
 
 def candidate_summary(comparison: Comparison, metric: str, policy: Policy) -> float | Lack:
     """A metric of the candidate that is one number: `latency_s/p95`, `cost_usd/total`."""
     name = metric.partition("/")[0]
-    covered = candidate_mean(comparison, name, policy)
-    if isinstance(covered, Lack):
-        return covered
-    known = summarize(comparison.candidate)
+    sample = candidate_sample(comparison, name, policy)
+    if isinstance(sample, Lack):
+        return sample
+    known = _statistics(sample) | summarize(comparison.candidate)
     if metric in known:
         return known[metric]
     return Lack(
@@ -82,16 +79,25 @@ def candidate_summary(comparison: Comparison, metric: str, policy: Policy) -> fl
     )
 
 
-def difference(comparison: Comparison, metric: str, policy: Policy) -> Evidence | Lack:
+def _statistics(sample: Sample) -> dict[str, float]:
+    """What can be told of a measurement by its cases alone; where there are results, `summarize`
+    tells it by result."""
+    if sample.score:
+        return {}
+    values = {f"p{percent}": quantile(sample.values, percent / 100) for percent in (50, 95, 99)}
+    values |= {"total": sample.total, "min": min(sample.values), "max": max(sample.values)}
+    return {f"{sample.metric}/{name}": value for name, value in values.items()}
+
+
+def difference(comparison: Comparison, metric: str, policy: Policy) -> Change | Lack:
     """Candidate minus baseline, over the cases that have both."""
     pair = paired(comparison, metric, policy)
     if isinstance(pair, Lack):
         return pair
-    bounded = pair.metric not in MEASUREMENTS
-    return paired_difference(pair.baseline, pair.candidate, pair.clusters, bounded=bounded)
+    return paired_difference(pair.baseline, pair.candidate, pair.clusters, bounded=pair.bounded)
 
 
-def ratio(comparison: Comparison, metric: str, stat: Stat, policy: Policy) -> Evidence | Lack:
+def ratio(comparison: Comparison, metric: str, stat: Stat, policy: Policy) -> Change | Lack:
     """Candidate over baseline, over the cases that have both."""
     pair = paired(comparison, metric, policy)
     if isinstance(pair, Lack):
@@ -103,14 +109,20 @@ def ratio(comparison: Comparison, metric: str, stat: Stat, policy: Policy) -> Ev
             observed=f"{metric} is 0 in {'total' if zero else 'some cases'}: there is no ratio",
             advice="Take this rule out of the gate, or name a metric that is above 0.",
         )
+    return _ratio(pair.baseline, pair.candidate, pair.clusters, stat)
+
+
+@lru_cache(maxsize=32)  # a rule is asked again at each of Holm's steps
+def _ratio(
+    baseline: tuple[float, ...], candidate: tuple[float, ...], clusters: tuple[str, ...], stat: Stat
+) -> Change:
     match stat:
         case "total":
-            return total_ratio(pair.baseline, pair.candidate, pair.clusters)
+            return total_ratio(baseline, candidate, clusters)
         case "gmr":
-            return geometric_mean_ratio(pair.baseline, pair.candidate, pair.clusters)
+            return geometric_mean_ratio(baseline, candidate, clusters)
         case _:
-            q = 0.5 if stat == "p50" else 0.95
-            return quantile_ratio(pair.baseline, pair.candidate, pair.clusters, q)
+            return quantile_ratio(baseline, candidate, clusters, 0.5 if stat == "p50" else 0.95)
 
 
 def paired(comparison: Comparison, metric: str, policy: Policy) -> Paired | Lack:
@@ -126,7 +138,7 @@ def _lack(
 ) -> Lack | None:
     if not having:
         return _unscored(comparison, metric)
-    n_cases = len(comparison.candidate.dataset.cases)
+    n_cases = comparison.n_cases
     if (n_cases - having) / n_cases <= policy.missing_limit:
         return None
     return Lack(
@@ -149,6 +161,12 @@ def _unscored(comparison: Comparison, metric: str) -> Lack:
     before, after = comparison.baseline, comparison.candidate
     if key in MEASUREMENTS:
         return _unmeasured(comparison, metric)
+    if key == "error" and not (after.results or after.dataset.cases):  # scores came as a table
+        return Lack(
+            outcome="invalid",
+            observed="nobody knows which runs failed: no line is of the scorer 'error'",
+            advice="Add such a line for each run that failed, with 1, or one with 0 if none did.",
+        )
     if key in after.scorers or key in before.scorers or key == "error":
         side = "candidate" if key not in after.scorers else "baseline"
         one_sided = key != "error" and (key in after.scorers) != (key in before.scorers)

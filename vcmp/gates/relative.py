@@ -1,36 +1,33 @@
 """Rules about the candidate against the baseline."""
 
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Literal, get_args
 
 from vcmp.errors import ConfigError
 from vcmp.gates.evidence import Lack, Stat, difference, mean_of, ratio
-from vcmp.gates.findings import (
-    Judgement,
-    Question,
-    answer,
-    at_most,
-    better_than,
-    cases_of,
-    limit,
-    mirrored,
-    number,
-    signed,
-)
+from vcmp.gates.findings import answer
 from vcmp.gates.policy import Policy, refuse_unknown
+from vcmp.gates.questions import Question, above, at_most, below
+from vcmp.gates.words import cases_of, limit, number, signed
 from vcmp.metrics import MEASUREMENTS
-from vcmp.types import Comparison, Finding
+from vcmp.statistics import Evidence
+from vcmp.types import Comparison, Finding, Paired
 
+MARGIN = 0.05
+"""A loss beyond it is critical, where a rule has no margin of its own."""
 Direction = Literal["higher", "lower"]
 EvidenceKind = Literal["bound", "point"]
 ENOUGH_FOR_P95 = 300
 """Cases; with fewer a 95th percentile rests on a handful of them."""
 
 
-def natural_direction(metric: str) -> Direction:
+def natural_direction(comparison: Comparison, metric: str) -> Direction:
     """Scores are better when higher, measurements and errors when lower."""
     key = mean_of(metric)
-    return "lower" if key == "error" or key in MEASUREMENTS else "higher"
+    pair = comparison.pairs.get(key)
+    score = pair.score if pair else key != "error" and key not in MEASUREMENTS
+    return "higher" if score else "lower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class NonInferiority:
     """
 
     metric: str
-    margin: float = 0.05
+    margin: float = MARGIN
     direction: Direction | None = None
 
     def __post_init__(self) -> None:
@@ -64,7 +61,7 @@ class NonInferiority:
             refuse_unknown("NonInferiority", "direction", self.direction, get_args(Direction))
 
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
-        direction = self.direction or natural_direction(self.metric)
+        direction = self.direction or natural_direction(comparison, self.metric)
         sign = ">= baseline -" if direction == "higher" else "<= baseline +"
         rule = f"{self.metric} {sign} {limit(self.margin)}"
         question = about_difference(comparison, self.metric, rule, direction, self.margin)
@@ -87,18 +84,10 @@ class Superiority:
         refuse_unknown("Superiority", "evidence", self.evidence, get_args(EvidenceKind))
 
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
-        direction = natural_direction(self.metric)
+        direction = natural_direction(comparison, self.metric)
         rule = f"{self.metric} {'>' if direction == 'higher' else '<'} baseline"
         question = about_difference(comparison, self.metric, rule, direction, margin=0.0)
-        if self.evidence == "point":
-            judge = question.judge
-            question = replace(
-                question,
-                by_point=True,
-                judge=lambda low, high: Judgement(
-                    "pass" if judge(low, high).outcome == "pass" else "fail", "low"
-                ),
-            )
+        question = replace(question, by_point=self.evidence == "point")
         return answer(question, difference(comparison, self.metric, policy), policy)
 
 
@@ -129,9 +118,11 @@ class MaxRatio:
         question = Question(
             rule=f"{name} <= {limit(self.max)} x baseline",
             metric=self.metric,
-            judge=lambda low, high: at_most(low, high, self.max),
+            proves=at_most(self.max),
+            refutes=above(self.max),
             describe=lambda value: f"{number(value)} x baseline",
-            is_loss=lambda low, _high: low > 1,
+            is_loss=above(1.0),
+            is_critical=above(self.max),
             if_failed="Look at the cases that grew most.",
         )
         evidence = ratio(comparison, self.metric, self.stat, policy)
@@ -150,11 +141,11 @@ def about_difference(
 ) -> Question:
     """What a rule asks of the difference in a metric."""
     up = direction == "higher"
-    delta = comparison.deltas.get(mean_of(metric))
+    pair, delta = comparison.pairs.get(mean_of(metric)), comparison.deltas.get(mean_of(metric))
     worse, better = (delta.regressed, delta.improved) if delta else (0, 0)
-
-    def judge(low: float, high: float) -> Judgement:
-        return better_than(low, high, margin) if up else mirrored(better_than(-high, -low, margin))
+    if direction != natural_direction(comparison, metric):
+        worse, better = better, worse
+    lost = margin or MARGIN
 
     def describe(value: float) -> str:
         sides = f" ({number(delta.baseline)} → {number(delta.candidate)})" if delta else ""
@@ -163,14 +154,47 @@ def about_difference(
     return Question(
         rule=rule,
         metric=metric,
-        judge=judge,
+        proves=above(-margin) if up else below(margin),
+        refutes=below(0.0) if up else above(0.0),
         describe=describe,
+        is_loss=below(0.0) if up else above(0.0),
+        is_critical=below(-lost) if up else above(lost),
+        rollout=lambda evidence, _policy: share_of_users(evidence, lost, up=up),
         is_difference=True,
         needs=_needs("> −" if up else "< +", margin),
-        is_loss=lambda low, high: high < 0 if up else low > 0,
         if_failed=f"{worse} case{'s' * (worse != 1)} got worse and {better} better: "
         "read the worst first.",
+        noise=_noise_share(pair) if pair else None,
+        repeats=pair.repeats if pair else 1.0,
     )
+
+
+def share_of_users(evidence: Evidence, margin: float, *, up: bool) -> float:
+    """The share of the users who should get a candidate that passed: more, the surer the gain.
+
+    0.1; 0.25 when there is a gain with 80 % certainty, 0.5 with 95 %, 1 when it is above the margin
+    with 95 %.
+    """
+
+    def gain(alpha: float) -> float:
+        low, high = evidence.bounds(alpha)
+        return low if up else -high
+
+    if gain(0.05) > margin:
+        return 1.0
+    if gain(0.05) > 0:
+        return 0.5
+    return 0.25 if gain(0.20) > 0 else 0.1
+
+
+def _noise_share(pair: Paired) -> float | None:
+    """The share of the variance of the cases' differences that repeating them causes."""
+    differences = [b - a for a, b in zip(pair.baseline, pair.candidate, strict=True)]
+    if pair.noise is None or len(differences) < 2:
+        return None
+    center = fmean(differences)
+    spread = fmean((difference - center) ** 2 for difference in differences)
+    return min(1.0, pair.noise / spread) if spread else None
 
 
 def _needs(side: str, margin: float) -> str:

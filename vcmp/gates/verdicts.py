@@ -5,12 +5,16 @@ from statistics import fmean
 
 from vcmp.gates.evidence import mean_of
 from vcmp.gates.findings import NEEDS
+from vcmp.gates.hearing import hear, needs_baseline
 from vcmp.gates.policy import Policy
 from vcmp.gates.relative import natural_direction
-from vcmp.types import Comparison, Evaluation, Finding, Outcome, Verdict
+from vcmp.types import Alert, Comparison, Evaluation, Finding, Outcome, Verdict
 
 GRAVEST: tuple[Outcome, ...] = ("invalid", "fail", "inconclusive", "pass")
 BEST: tuple[Outcome, ...] = ("pass", "inconclusive", "fail", "invalid")
+ALERTS: tuple[Alert, ...] = ("", "loss", "critical")
+FIRST_USERS = 0.1
+"""Share of the users for a candidate that passed rules about itself alone."""
 WORDS: dict[Outcome, str] = {
     "pass": "holds",
     "fail": "does not hold",
@@ -22,29 +26,70 @@ NO_RULE = "The gate has no rule, so nothing was decided."
 NO_RULE_ALONE = "Nothing was compared, and no rule of the gate looks at one version alone."
 
 
-def decide(comparison: Comparison, policy: Policy) -> Verdict:
+def decide(comparison: Comparison, policy: Policy, further: Sequence[Comparison] = ()) -> Verdict:
     """Judge a candidate by a policy.
 
     All rules must pass. One that fails decides against any that are undecided, and one whose
     evidence cannot be judged (unscored cases, an interrupted evaluation, an unknown metric) makes
     the verdict invalid, whatever the others say: a failed gate means complete evidence. An agent's
     errors are evidence; they count as the worst score.
+
+    Args:
+        further: The same candidate compared with other baselines, such as a pinned version; the
+            rules that compare must pass there as well.
     """
-    findings = [rule(comparison, policy) for rule in policy.rules]
-    return _verdict(comparison.candidate, findings, policy, NO_RULE)
+    findings = hear(policy.rules, comparison, policy, further)
+    return _verdict(comparison, findings, policy, NO_RULE)
 
 
-def decide_alone(evaluation: Evaluation, policy: Policy) -> Verdict:
+def decide_all(candidates: Sequence[Sequence[Comparison]], policy: Policy) -> list[Verdict]:
+    """Judge several candidates, each given by its comparison with the baseline and its further
+    ones.
+
+    The best of several may pass by chance, so they share alpha by Holm's steps. Where all of them
+    have to pass, one of them may fail by chance too, and they share that alpha likewise.
+    """
+    places = range(len(candidates))
+    verdicts: dict[int, Verdict] = {}
+    passed: set[int] = set()
+    failed: set[int] = set()
+    every = policy.select == "every"
+    while True:
+        passes = 1 / max(1, len(candidates) - len(passed))
+        fails = 1 / max(1, len(candidates) - len(failed)) if every else 1.0
+        for place in places:
+            if place not in passed | failed:
+                first, *further = candidates[place]
+                shared = policy.sharing(passes=passes, fails=fails)
+                verdicts[place] = decide(first, shared, further)
+        now_passed = {place for place in places if verdicts[place].outcome == "pass"}
+        now_failed = {place for place in places if verdicts[place].outcome == "fail"}
+        if (now_passed, now_failed) == (passed, failed) or len(now_passed | now_failed) == len(
+            candidates
+        ):
+            return [verdicts[place] for place in places]
+        passed, failed = now_passed, now_failed
+
+
+def decide_alone(examined: Comparison, policy: Policy) -> Verdict:
     """Judge a version that was compared with nothing, by the rules that look at it alone.
 
     Those are the rules whose `needs_baseline` is False; a rule that does not say so is not asked.
-    They get the evaluation on both sides of a comparison without pairs. Whatever they say, the
+    They get a comparison that has the version on both sides, and no pairs. Whatever they say, the
     verdict is invalid when results are missing or when every one failed.
     """
-    alone = Comparison(baseline=evaluation, candidate=evaluation, pairs={}, deltas={})
-    rules = [rule for rule in policy.rules if not getattr(rule, "needs_baseline", True)]
-    findings = [*_gaps(evaluation), *(rule(alone, policy) for rule in rules)]
-    return _verdict(evaluation, findings, policy, NO_RULE_ALONE)
+    rules = [rule for rule in policy.rules if not needs_baseline(rule)]
+    findings = [*_gaps(examined.candidate), *(rule(examined, policy) for rule in rules)]
+    return _verdict(examined, findings, policy, NO_RULE_ALONE)
+
+
+def settle(verdicts: Sequence[Verdict], policy: Policy) -> Outcome:
+    """The outcome of a sweep: the gravest verdict where every candidate has to pass, the best one
+    where one of them is chosen; pass when there are none."""
+    outcomes = [verdict.outcome for verdict in verdicts]
+    if policy.select == "best_passing":
+        return min(outcomes, key=BEST.index, default="pass")
+    return combine(outcomes)
 
 
 def _gaps(evaluation: Evaluation) -> Iterator[Finding]:
@@ -72,16 +117,29 @@ def _gaps(evaluation: Evaluation) -> Iterator[Finding]:
 
 
 def _verdict(
-    evaluation: Evaluation, findings: Sequence[Finding], policy: Policy, without: str
+    comparison: Comparison, findings: Sequence[Finding], policy: Policy, without: str
 ) -> Verdict:
+    version = comparison.candidate.version
     outcome = combine(finding.outcome for finding in findings)
     return Verdict(
-        candidate=evaluation.version.name,
-        variant=evaluation.version.variant.name,
+        candidate=version.name,
+        variant=version.variant.name,
         outcome=outcome,
         findings=tuple(findings),
         reason=_reason(outcome, findings, policy) if findings else without,
+        rollout=_rollout(findings, policy) if outcome == "pass" and findings else 0.0,
+        alert=max((finding.alert for finding in findings), key=ALERTS.index, default=""),
+        look=policy.stage.look,
+        n_cases=comparison.n_cases,
     )
+
+
+def _rollout(findings: Sequence[Finding], policy: Policy) -> float:
+    """The least that the findings about primary metrics give; about all metrics where none is."""
+    primary = {mean_of(metric) for metric in policy.primary}
+    given = [finding for finding in findings if finding.rollout is not None]
+    first = [finding for finding in given if mean_of(finding.metric) in primary] or given
+    return min((f.rollout for f in first if f.rollout is not None), default=FIRST_USERS)
 
 
 def _reason(outcome: Outcome, findings: Sequence[Finding], policy: Policy) -> str:
@@ -92,7 +150,8 @@ def _reason(outcome: Outcome, findings: Sequence[Finding], policy: Policy) -> st
     first = min(deciding, key=lambda finding: mean_of(finding.metric) not in primary)
     observed = first.observed.partition(NEEDS)[0]
     end = "" if observed.endswith(("?", ".")) else "."
-    return f"{first.rule} {WORDS[outcome]}: {observed}{end}"
+    against = f" against {first.against}" if first.against else ""
+    return f"{first.rule}{against} {WORDS[outcome]}: {observed}{end}"
 
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:
@@ -127,10 +186,9 @@ def _named(verdict: Verdict) -> tuple[str, ...]:
 
 def _mean_gain(comparison: Comparison, metrics: Iterable[str]) -> float:
     keys = {mean_of(metric) for metric in metrics}
-    deltas = comparison.deltas.values()
-    gains = [
-        delta.difference if natural_direction(delta.metric) == "higher" else -delta.difference
-        for delta in deltas
-        if delta.metric in keys and (delta.score or delta.metric == "error")
-    ]
+    gains = []
+    for delta in comparison.deltas.values():
+        if delta.metric in keys and (delta.score or delta.metric == "error"):
+            up = natural_direction(comparison, delta.metric) == "higher"
+            gains.append(delta.difference if up else -delta.difference)
     return fmean(gains) if gains else 0.0

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 from vcmp.errors import ConfigError
 from vcmp.judges.prompts import facts_of, messages_for, question_of
-from vcmp.judges.replies import YES_NO, ask
+from vcmp.judges.replies import RATIONALE, YES_NO, ask
 from vcmp.types import Case, Score
 
-_RATIONALE: Mapping[str, Any] = {"type": "string"}
 _YES_NO_REPLY = '{"rationale": "one or two sentences", "result": "yes" or "no"}'
 
 
@@ -31,8 +30,8 @@ class Judge:
     ) -> tuple[bool, str]:
         """Yes or no, and the rationale."""
         reply = await ask(
-            messages_for(task, _YES_NO_REPLY, sections, output),
-            {"rationale": _RATIONALE, "result": YES_NO},
+            messages_for(task, _YES_NO_REPLY, sections, {"Answer": output}),
+            {"rationale": RATIONALE, "result": YES_NO},
             model=self.model,
             temperature=self.temperature,
         )
@@ -138,9 +137,9 @@ class Rubric(Judge):
         sections = {"Rubric": self.rubric, "Question": question_of(case, self.question)}
         example = f'{{"rationale": "one or two sentences", "score": {low} to {high}}}'
         reply = await ask(
-            messages_for(_RUBRIC.format(low=low, high=high), example, sections, output),
+            messages_for(_RUBRIC.format(low=low, high=high), example, sections, {"Answer": output}),
             {
-                "rationale": _RATIONALE,
+                "rationale": RATIONALE,
                 "score": {"type": "integer", "minimum": low, "maximum": high},
             },
             model=self.model,

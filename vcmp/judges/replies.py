@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 REPLIES = 3
 """The first reply and two repairs."""
 
+RATIONALE: Mapping[str, Any] = {"type": "string"}
 YES_NO: Mapping[str, Any] = {"type": "string", "enum": ["yes", "no"]}
 
 

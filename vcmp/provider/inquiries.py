@@ -13,6 +13,8 @@ class Inquiry:
     """What a judge wants to know about an answer."""
 
     answer: str
+    rival: str | None = None
+    """The second answer, when the judge compares two."""
     question: str = ""
     rules: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
@@ -41,7 +43,7 @@ def read_inquiry(messages: Sequence[tuple[str, str]], schema: Any) -> Inquiry | 
         return _read_tags(text, {})
     how = {"key": key, "schema": properties[key]}
     asked = next((text for role, text in reversed(messages) if role == "user"), text)
-    if re.search(r"^# Answer\s*$", asked, re.MULTILINE):
+    if re.search(r"^# (First a|A)nswer\s*$", asked, re.MULTILINE):
         return _read_sections(asked, how)
     if re.search(r"^(inputs|outputs|expectations): ", asked, re.MULTILINE):
         return _read_fields(text, asked, how)
@@ -70,11 +72,12 @@ def _read_sections(text: str, how: dict[str, Any]) -> Inquiry:
     }
     rule = sections.get("rule", "")
     return Inquiry(
-        answer=sections.get("answer", ""),
+        answer=sections.get("answer", sections.get("first answer", "")),
+        rival=sections.get("second answer"),
         question=sections.get("question", ""),
         rules=(rule,) if rule else (),
         facts=_lines(sections.get("expected facts", "")),
-        rubric=sections.get("rubric", ""),
+        rubric=sections.get("rubric", sections.get("criterion", "")),
         **how,
     )
 

@@ -6,6 +6,7 @@ What is judged, and how:
 - **rules** (guidelines): each rule is recognised by its words and tested as `CHECKS` says; a rule
   that is not recognised holds for every answer that is not empty.
 - **rubric**: its sentences are taken as rules; a score is the share of them that hold.
+- **two answers**: the one for which more sentences of the criterion hold, wherever it stands.
 - **safety**: no word of `UNSAFE`.
 - else **relevance**: the answer takes up a word of meaning from the question, one that is not in
   `COMMON`; a rule about the question is tested like that, too.
@@ -13,7 +14,7 @@ What is judged, and how:
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vcmp.provider.faq import content_words
@@ -93,9 +94,21 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 def judge(inquiry: Inquiry) -> dict[str, Any]:
     """The judgement as the judge asked for it: its rationale and its result."""
+    if inquiry.rival is not None:
+        return _compare(inquiry, inquiry.rival)
     opinion = _opine(inquiry)
     value = _value(opinion, inquiry.schema, inquiry.rubric)
     return {"rationale": f"Scripted judge: {opinion.rationale}", inquiry.key: value}
+
+
+def _compare(inquiry: Inquiry, rival: str) -> dict[str, Any]:
+    first, second = _opine(inquiry), _opine(replace(inquiry, answer=rival))
+    better = "first" if first.share > second.share else "second"
+    reasons = f"first: {first.rationale} second: {second.rationale}"
+    return {
+        "rationale": f"Scripted judge: {reasons}",
+        inquiry.key: "tie" if first.share == second.share else better,
+    }
 
 
 def _opine(inquiry: Inquiry) -> Opinion:

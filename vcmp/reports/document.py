@@ -1,23 +1,35 @@
 """`verdict.json`: the conclusion for programs. Keys are added, never renamed or removed, within one
-`schema_version`; numbers are not rounded; what is unknown is null or absent, never 0."""
+`schema_version`; numbers are not rounded; what is unknown is null or absent, never 0.
+
+A finding's `alert` was a bool before it was null, "loss" or "critical"; what was false is null, so
+a program that asks whether there is one needs no change.
+"""
 
 import json
+from math import isfinite
 from typing import Any
 
 from vcmp.metrics import summarize
-from vcmp.reports.words import (
+from vcmp.reports.lookups import (
     answered_by,
     baseline_of,
     comparison_of,
+    counts_of,
     is_decided,
+    is_recorded,
     is_scripted,
     judge_of,
     known_metrics,
+    mean_of_pairs,
+    measured_by,
+    n_cases_of,
     verdict_of,
 )
-from vcmp.types import Conclusion, Delta, Evaluation, Finding, Interval
+from vcmp.types import Alert, Comparison, Conclusion, Delta, Evaluation, Finding, Interval, Slice
 
 SCHEMA_VERSION = 1
+ALERTS: tuple[Alert, ...] = ("", "loss", "critical")
+"""The gravest last."""
 
 
 def verdict(conclusion: Conclusion) -> dict[str, Any]:
@@ -25,34 +37,44 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
 
     `verdict` is the outcome of the sweep; `ship` the variant to ship, null when none passed; `best`
     the candidate that came first, whether or not it passed; both are null when no rule was asked.
-    `candidates` are best first; without a baseline they are all versions. A scorer's `judge` is
-    null, "judge" or "scripted judge".
+    `rollout` is the share of the users, in [0, 1], who should get the variant to ship first: 0 when
+    there is none. `alert` is the gravest of all candidates: null, "loss" (certain, against the
+    baseline), or "critical" (certainly beyond the margin). `looks` are the planned ones; `look` is
+    the one at which a candidate was decided, null when all cases were looked at once.
+    `candidates` are best first; without a baseline they are all versions. `findings` are those of
+    all candidates, each with its `variant`. A scorer's `judge` is null, "judge" or "scripted
+    judge". Counts, commits and digests are null where scores came as a table.
     """
-    first = conclusion.evaluations[0]
-    baseline = baseline_of(conclusion)
+    baseline, shared = baseline_of(conclusion), measured_by(conclusion)
     ranked, decided = conclusion.comparisons, is_decided(conclusion)
+    ship = (conclusion.best or None) if decided else None
+    rollouts = [v.rollout for v in conclusion.verdicts if v.variant == ship]
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": conclusion.outcome,
-        "ship": (conclusion.best or None) if decided else None,
+        "ship": ship,
+        "rollout": rollouts[0] if rollouts else 0.0,
+        "alert": max((v.alert for v in conclusion.verdicts), key=ALERTS.index, default="") or None,
         "best": ranked[0].candidate.version.variant.name if ranked and decided else None,
         "gate": conclusion.gate or None,
-        "baseline": _version(baseline) if baseline else None,
+        "looks": conclusion.looks,
+        "baseline": _version(conclusion, baseline) if baseline else None,
         "baseline_note": conclusion.baseline_note,
+        "anchors": list(conclusion.anchors),
         "candidates": [_candidate(conclusion, e) for e in _candidates(conclusion)],
-        "dataset": {
-            "name": first.dataset.name,
-            "digest": first.dataset.digest,
-            "n_cases": len(first.dataset.cases),
-            "repeats": first.repeats,
-        },
+        "findings": [
+            {"variant": judged.variant, **_finding(finding)}
+            for judged in conclusion.verdicts
+            for finding in judged.findings
+        ],
+        "dataset": _dataset(conclusion),
         "scorers": {
             name: {
-                "digest": card.digest,
-                "judge": judge_of(first, name) or None,
+                "digest": card.digest or None,
+                "judge": judge_of(shared, name) or None,
                 "model": card.model,
             }
-            for name, card in first.scorers.items()
+            for name, card in shared.scorers.items()
         },
         "answered_by": answered_by(conclusion),
         "scripted": is_scripted(conclusion),
@@ -63,7 +85,7 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
 
 def verdict_json(conclusion: Conclusion) -> str:
     """The text of `verdict.json`."""
-    return json.dumps(verdict(conclusion), indent=2) + "\n"
+    return json.dumps(verdict(conclusion), indent=2, allow_nan=False) + "\n"
 
 
 def _candidates(conclusion: Conclusion) -> list[Evaluation]:
@@ -73,19 +95,41 @@ def _candidates(conclusion: Conclusion) -> list[Evaluation]:
     return sorted(others, key=lambda e: places.get(e.version.name, len(places)))
 
 
-def _version(evaluation: Evaluation) -> dict[str, Any]:
+def _dataset(conclusion: Conclusion) -> dict[str, Any]:
+    first = conclusion.evaluations[0]
+    return {
+        "name": first.dataset.name,
+        "digest": (conclusion.digest or first.dataset.digest) if is_recorded(first) else None,
+        "n_cases": conclusion.n_cases or n_cases_of(conclusion, first),
+        "repeats": first.repeats,
+    }
+
+
+def _version(conclusion: Conclusion, evaluation: Evaluation) -> dict[str, Any]:
     revision = evaluation.version.revision
+    counts = counts_of(evaluation)
     return {
         "variant": evaluation.version.variant.name,
         "version": evaluation.version.name,
         "commit": revision.commit if revision else None,
         "dirty": bool(revision and revision.dirty),
-        "asked": evaluation.n_asked,
-        "failed": sum(bool(result.error) for result in evaluation.results),
-        "not_run": evaluation.n_asked - len(evaluation.results),
-        "n_cases": len(evaluation.dataset.cases),
+        "asked": counts.asked if counts else None,
+        "failed": counts.failed if counts else None,
+        "not_run": counts.not_run if counts else None,
+        "n_cases": n_cases_of(conclusion, evaluation),
         "answered_by": evaluation.answerer.description or evaluation.answerer.name,
-        "metrics": summarize(evaluation),
+        "metrics": summarize(evaluation) if counts else _means(conclusion, evaluation),
+    }
+
+
+def _means(conclusion: Conclusion, evaluation: Evaluation) -> dict[str, float]:
+    """What the pairs tell of a version whose results are not at hand."""
+    metrics = dict.fromkeys(metric for c in conclusion.comparisons for metric in c.deltas)
+    means = {metric: mean_of_pairs(conclusion, evaluation, metric) for metric in metrics}
+    return {
+        "error_rate" if metric == "error" else f"{metric}/mean": mean
+        for metric, mean in means.items()
+        if mean is not None
     }
 
 
@@ -94,11 +138,17 @@ def _candidate(conclusion: Conclusion, evaluation: Evaluation) -> dict[str, Any]
     comparison = comparison_of(conclusion, evaluation)
     known = known_metrics(comparison) if comparison else {}
     return {
-        **_version(evaluation),
+        **_version(conclusion, evaluation),
         "outcome": judged.outcome if judged else None,
+        "rollout": judged.rollout if judged else None,
+        "alert": (judged.alert or None) if judged else None,
+        "look": (judged.look or None) if judged else None,
+        "n_cases_used": judged.n_cases if judged else None,
         "reason": judged.reason if judged else "",
         "findings": [_finding(finding) for finding in judged.findings] if judged else [],
         "deltas": {metric: _delta(delta) for metric, delta in known.items()},
+        "slices": _slices(comparison) if comparison else {},
+        "swayed": dict(comparison.swayed) if comparison else {},
     }
 
 
@@ -112,7 +162,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
         **_ends(finding.interval),
         "n": finding.n,
         "advice": finding.advice,
-        "alert": finding.alert,
+        "needed_cases": finding.needed_cases,
+        "needed_repeats": finding.needed_repeats,
+        "visible_loss": finding.visible_loss,
+        "rollout": finding.rollout,
+        "against": finding.against or None,
+        "alert": finding.alert or None,
     }
 
 
@@ -120,7 +175,24 @@ def _ends(interval: Interval | None) -> dict[str, Any]:
     """The interval under the name of its confidence: `ci95`."""
     if interval is None:
         return {"ci95": None}
-    return {f"ci{100 * interval.confidence:g}": [interval.low, interval.high]}
+    ends = (interval.low, interval.high)
+    return {f"ci{100 * interval.confidence:g}": [end if isfinite(end) else None for end in ends]}
+
+
+def _slices(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
+    return {metric: list(map(_slice, slices)) for metric, slices in comparison.slices.items()}
+
+
+def _slice(part: Slice) -> dict[str, Any]:
+    return {
+        "tag": part.tag,
+        "baseline": part.baseline,
+        "candidate": part.candidate,
+        "difference": part.difference,
+        **_ends(part.interval),
+        "n": part.n,
+        "lost": part.lost,
+    }
 
 
 def _delta(delta: Delta) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from vcmp.reports.lookups import counts_of, judge_of, measured_by
 from vcmp.reports.text import cut
-from vcmp.reports.words import judge_of
 from vcmp.types import Conclusion, Evaluation, Score
 
 N_CASES = 5
@@ -67,18 +67,20 @@ class Yardstick:
     model: str
 
 
-def coverage(evaluation: Evaluation) -> Coverage:
-    """Count what was asked, answered, failed, not run and not scored."""
-    failed = sum(bool(result.error) for result in evaluation.results)
+def coverage(evaluation: Evaluation) -> Coverage | None:
+    """Count what was asked, answered, failed, not run and not scored; None where nobody knows."""
+    counts = counts_of(evaluation)
+    if counts is None:
+        return None
     found = problems(evaluation)
     return Coverage(
         variant=evaluation.version.variant.name,
         version=evaluation.version.name,
         answerer=evaluation.answerer.description or evaluation.answerer.name,
-        asked=evaluation.n_asked,
-        answered=len(evaluation.results) - failed,
-        failed=failed,
-        not_run=evaluation.n_asked - len(evaluation.results),
+        asked=counts.asked,
+        answered=counts.answered,
+        failed=counts.failed,
+        not_run=counts.not_run,
         unscored=sum(problem.count for problem in found if problem.scorer),
         models=models(evaluation),
         problems=tuple(found[:N_PROBLEMS]),
@@ -131,8 +133,8 @@ def models(evaluation: Evaluation) -> tuple[Model, ...]:
 
 
 def yardsticks(conclusion: Conclusion) -> tuple[Yardstick, ...]:
-    """The scorers of the first version; all versions of a comparison share them."""
-    first = conclusion.evaluations[0]
+    """The scorers that all versions of a comparison share, pairwise judges among them."""
+    first = measured_by(conclusion)
     return tuple(
         Yardstick(name=name, digest=card.digest[:12], judge=judge_of(first, name), model=card.model)
         for name, card in first.scorers.items()

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from vcmp.metrics import text_of
 from vcmp.reports.diffs import outputs
-from vcmp.reports.words import scripted_mark
+from vcmp.reports.lookups import is_recorded, scripted_mark
 from vcmp.types import Case, Comparison, Evaluation, Result
 
 OUTPUT = 800
@@ -33,10 +33,11 @@ class Flip:
     case_id: str
     tags: tuple[str, ...]
     question: str
+    """"" where the case is known by its id alone."""
     changes: tuple[Change, ...]
     """The scores that changed, those that the flip is about first."""
     output: str
-    """The baseline's and the candidate's output as a difference."""
+    """The baseline's and the candidate's output as a difference; "" where they are not at hand."""
     notes: tuple[str, ...]
 
 
@@ -53,6 +54,20 @@ def improvements(comparison: Comparison, metrics: Sequence[str], limit: int) -> 
 def count(comparison: Comparison, metrics: Sequence[str], sign: int) -> int:
     """Cases that lost (sign 1) or gained (sign -1) in at least one of `metrics`."""
     return sum(min(gains) < 0 for gains in _gains(comparison, metrics, sign).values())
+
+
+def worst(comparison: Comparison, metric: str) -> list[str]:
+    """The cases that lost in `metric`, those that lost most first; of a measurement, those that
+    grew."""
+    pairs = comparison.pairs.get(metric)
+    if not pairs:
+        return []
+    losses = {
+        case_id: gains[0]
+        for case_id, gains in _gains(comparison, [metric], 1 if pairs.score else -1).items()
+        if gains[0] < 0
+    }
+    return sorted(losses, key=lambda case_id: (losses[case_id], case_id))
 
 
 def count_cut(comparison: Comparison, metrics: Sequence[str]) -> int:
@@ -85,7 +100,8 @@ def _extremes(
     lost = [case_id for case_id, numbers in gains.items() if min(numbers) < 0]
     lost.sort(key=lambda case_id: (min(gains[case_id]), sum(gains[case_id]), case_id))
     cases = {case.id: case for case in comparison.candidate.dataset.cases}
-    return tuple(_flip(comparison, cases[case_id], metrics, sign) for case_id in lost[:limit])
+    first = (cases.get(case_id) or Case(id=case_id, inputs={}) for case_id in lost[:limit])
+    return tuple(_flip(comparison, case, metrics, sign) for case in first)
 
 
 def _flip(comparison: Comparison, case: Case, metrics: Sequence[str], sign: int) -> Flip:
@@ -99,7 +115,9 @@ def _flip(comparison: Comparison, case: Case, metrics: Sequence[str], sign: int)
         tags=case.tags,
         question=question(case),
         changes=tuple(replace(c, rationale=_rationale(after, c.metric)) for c in changes),
-        output=outputs(_said(before), _said(after), OUTPUT),
+        output=outputs(_said(before), _said(after), OUTPUT)
+        if is_recorded(comparison.candidate)
+        else "",
         notes=tuple(_notes(after, comparison.candidate.repeats)),
     )
 
@@ -120,6 +138,8 @@ def _changes(comparison: Comparison, case: Case, metrics: Sequence[str], sign: i
 def question(case: Case) -> str:
     """What the agent was asked: the only input, or all of them as JSON."""
     inputs = dict(case.inputs)
+    if not inputs:
+        return ""
     return text_of(next(iter(inputs.values())) if len(inputs) == 1 else inputs)
 
 

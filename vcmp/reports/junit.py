@@ -9,13 +9,18 @@ from collections.abc import Sequence
 from statistics import fmean
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from vcmp.reports.explanation import explain
+from vcmp.reports.lookups import verdict_of
+from vcmp.reports.numbers import plural
 from vcmp.reports.text import cut
-from vcmp.reports.words import verdict_of
-from vcmp.types import Case, Conclusion, Evaluation, Finding, Result
+from vcmp.reports.words import Voice
+from vcmp.types import Case, Conclusion, Evaluation, Finding, Result, Verdict
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
 
+PLAIN = Voice(name=str, sentence=str)
+ALERT = "alert: certainly worse than the baseline"
 N_CHARACTERS = 2_000
 """Of an error or a rationale."""
 
@@ -43,8 +48,9 @@ def _suite(conclusion: Conclusion, evaluation: Evaluation) -> Element:
     for case in evaluation.dataset.cases:
         suite.append(_case(evaluation, case, results.get(case.id, [])))
     verdict = verdict_of(conclusion, evaluation)
-    for finding in verdict.findings if verdict else ():
-        suite.append(_rule(evaluation, finding))
+    if verdict:
+        _add_verdict(properties, conclusion, verdict)
+        suite.extend(_rule(evaluation, finding) for finding in verdict.findings)
     _count(suite, list(suite.iter("testcase")))
     return suite
 
@@ -87,14 +93,41 @@ def _said(result: Result) -> list[str]:
     return lines
 
 
+def _add_verdict(properties: Element, conclusion: Conclusion, verdict: Verdict) -> None:
+    """What to do, where a CI system shows the properties of a suite."""
+    why = explain(conclusion, verdict, PLAIN)
+    told = {
+        "verdict": verdict.outcome,
+        "rollout": f"{verdict.rollout:g}" if verdict.rollout else "",
+        "alert": verdict.alert,
+        "look": why.look,
+        "next": f"{why.step}: {why.command}" if why.command else why.step,
+    }
+    for name, value in told.items():
+        if value:
+            _property(properties, name, value)
+
+
 def _rule(evaluation: Evaluation, finding: Finding) -> Element:
-    element = _testcase(evaluation, f"gate: {finding.rule}")
-    text = "\n".join(part for part in (finding.observed, finding.advice) if part)
+    against = f", against {finding.against}" if finding.against else ""
+    element = _testcase(evaluation, f"gate: {finding.rule}{against}")
+    alert = {"": "", "loss": ALERT, "critical": f"{ALERT}, by more than the margin"}[finding.alert]
+    text = "\n".join(part for part in (finding.observed, alert, finding.advice) if part)
     if finding.outcome == "pass":
         SubElement(element, "system-out").text = _clean(text)
     else:
-        _add_outcome(element, "failure", finding.outcome, finding.observed, text)
+        _add_outcome(element, "failure", finding.outcome, finding.observed + _needs(finding), text)
     return element
+
+
+def _needs(finding: Finding) -> str:
+    """What would decide, for the one line that a CI system shows."""
+    needed = (
+        plural(finding.needed_cases, "case") if finding.needed_cases else "",
+        plural(finding.needed_repeats, "repeat") if finding.needed_repeats else "",
+    )
+    options = " or ".join(option for option in needed if option)
+    return f"; decides with {options}" if options else ""
 
 
 def _testcase(evaluation: Evaluation, name: str) -> Element:

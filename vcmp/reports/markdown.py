@@ -9,8 +9,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vcmp.errors import ConfigError
 from vcmp.reports import text
-from vcmp.reports.numbers import amount, plural
-from vcmp.reports.page import Page, compose, removable, shorten
+from vcmp.reports.fitting import removable, shorten
+from vcmp.reports.numbers import amount, plural, share
+from vcmp.reports.page import Page, compose
 from vcmp.reports.words import SIGNS
 from vcmp.sandbox import environment, expand
 from vcmp.types import Conclusion
@@ -78,7 +79,7 @@ def _sandbox(folder: Path) -> ImmutableSandboxedEnvironment:
     sandbox = environment([folder, PACKAGED])
     names = ("inline", "code", "prose", "fenced", "table")
     sandbox.filters |= {name: getattr(text, name) for name in names}
-    sandbox.filters |= {"amount": amount, "plural": plural}
+    sandbox.filters |= {"amount": amount, "plural": plural, "share": share}
     sandbox.globals["signs"] = SIGNS
     return sandbox
 

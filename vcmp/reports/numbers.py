@@ -1,7 +1,7 @@
 """Numbers as a reader wants them: scores with three decimals, measurements with three digits and
 their unit, a minus that is not a hyphen."""
 
-from vcmp.types import Interval
+from vcmp.types import Delta, Interval
 
 MINUS = "−"
 UNKNOWN = "-"
@@ -35,6 +35,17 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def share(value: float) -> str:
+    """A share in [0, 1] with as many digits as it needs: `25 %`, `12.5 %`."""
+    return f"{100 * value:.3g} %"
+
+
+def about(count: int) -> int:
+    """A count rounded up to two digits: 420 of 411."""
+    unit = int(10 ** max(0, len(str(count)) - 2))
+    return -(-count // unit) * unit
+
+
 def signed(value: float) -> str:
     """A difference of scores; without a sign when it rounds to zero."""
     shown = f"{value:+.3f}".replace("-", MINUS)
@@ -64,6 +75,13 @@ def ratio(difference: float, baseline: float) -> str:
         return ""
     shown = f"{difference / baseline:+.0%}".replace("-", MINUS)
     return "0 %" if shown[1:] == "0%" else shown.replace("%", " %")
+
+
+def change(delta: Delta) -> str:
+    """A difference: in points for scores and failures, in percent for measurements."""
+    if delta.score or delta.metric == "error":
+        return signed(delta.difference)
+    return ratio(delta.difference, delta.baseline) or signed_amount(delta.difference)
 
 
 def plural(count: int, noun: str) -> str:

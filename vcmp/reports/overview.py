@@ -1,32 +1,36 @@
 """The one table above the fold: versions beside each other, with what decides between them."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
-from vcmp.metrics import mean_by_case, summarize
-from vcmp.reports.numbers import (
-    UNKNOWN,
-    amount,
-    excludes_zero,
-    ratio,
-    score,
-    signed,
-    signed_amount,
-)
-from vcmp.reports.tables import Table
-from vcmp.reports.text import inline
-from vcmp.reports.words import (
-    SIGNS,
+from vcmp.metrics import summarize
+from vcmp.reports.lookups import (
     baseline_of,
     comparison_of,
+    counts_of,
+    coverage_of,
     is_decided,
     is_judged,
+    is_recorded,
     judge_of,
+    mean_of,
+    measured_by,
     metrics_of,
+    n_cases_of,
     scorer_of,
     verdict_of,
 )
-from vcmp.types import Conclusion, Delta, Evaluation
+from vcmp.reports.numbers import (
+    UNKNOWN,
+    amount,
+    change,
+    excludes_zero,
+    plural,
+    score,
+)
+from vcmp.reports.tables import Table
+from vcmp.reports.text import inline
+from vcmp.reports.words import SIGNS
+from vcmp.types import Conclusion, Delta, Evaluation, Verdict
 
 N_ROWS = 8
 """Rows above the fold, so that a reviewer takes them in at a glance."""
@@ -43,9 +47,8 @@ def overview(conclusion: Conclusion) -> Table:
         [_label(conclusion, metric), *(_value(conclusion, e, metric) for e in evaluations)]
         for metric in shown_metrics(conclusion)
     ]
-    errors = ["Failed / asked", *(_failures(evaluation) for evaluation in evaluations)]
     head = [columns, verdicts] if is_decided(conclusion) else [columns]
-    rows = [*head, *metrics, errors, *_running_costs(conclusion)]
+    rows = [*head, *metrics, *_answers(conclusion)]
     if len(evaluations) > N_COLUMNS:
         rows = [list(row) for row in zip(*rows, strict=True)]
     return tuple(tuple(row) for row in rows)
@@ -53,40 +56,51 @@ def overview(conclusion: Conclusion) -> Table:
 
 def shown_metrics(conclusion: Conclusion) -> list[str]:
     """The metrics that the overview has rows for."""
-    n_others = 1 + len(_running_costs(conclusion)) + is_decided(conclusion)
+    n_others = len(_answers(conclusion)) + is_decided(conclusion)
     return metrics_of(conclusion)[: N_ROWS - n_others]
 
 
 def _heading(conclusion: Conclusion, evaluation: Evaluation) -> str:
-    role = "baseline, " if evaluation is baseline_of(conclusion) else ""
+    about = ["baseline"] if evaluation is baseline_of(conclusion) else []
     revision = evaluation.version.revision
-    where = inline(revision.commit[:8]) if revision else "outside git"
-    dirty = " dirty" if revision and revision.dirty else ""
-    return f"{inline(evaluation.version.variant.name, 60)} ({role}{where}{dirty})"
+    if revision:
+        about.append(inline(revision.commit[:8]) + (" dirty" if revision.dirty else ""))
+    elif is_recorded(evaluation):
+        about.append("outside git")
+    name = inline(evaluation.version.variant.name, 60)
+    return f"{name} ({', '.join(about)})" if about else name
 
 
 def _outcome(conclusion: Conclusion, evaluation: Evaluation) -> str:
     verdict = verdict_of(conclusion, evaluation)
     if not verdict or not is_judged(verdict):
         return "–"
-    return f"{SIGNS[verdict.outcome]} **{verdict.outcome}**"
+    return f"{SIGNS[verdict.outcome]} **{verdict.outcome}**{_alert(verdict)}"
+
+
+def _alert(verdict: Verdict) -> str:
+    """What the outcome does not say by itself: that a failure is one goes without saying."""
+    if verdict.alert == "critical":
+        return ", ⚠️ critical loss"
+    return ", ⚠️ certain loss" if verdict.alert and verdict.outcome != "fail" else ""
 
 
 def _label(conclusion: Conclusion, metric: str) -> str:
-    judge = judge_of(conclusion.evaluations[0], metric)
+    judge = judge_of(measured_by(conclusion), metric)
     return f"{inline(metric, 60)} ({judge})" if judge else inline(metric, 60)
 
 
 def _value(conclusion: Conclusion, evaluation: Evaluation, metric: str) -> str:
     """A metric's mean, its difference from the baseline and what a rule said about it."""
-    means = mean_by_case(evaluation, metric)
-    parts = [score(fmean(means.values()) if means else None)]
+    parts = [score(mean_of(conclusion, evaluation, metric))]
     comparison = comparison_of(conclusion, evaluation)
     if comparison and metric in comparison.deltas:
-        parts.append(f"({_difference(comparison.deltas[metric])})")
-    scored = sum(result.value(metric) is not None for result in evaluation.results)
-    if scored < evaluation.n_asked:
-        parts.append(f"{scored} of {evaluation.n_asked} scored")
+        n = comparison.n_cases
+        fewer = f" on {plural(n, 'case')}" if n < n_cases_of(conclusion, evaluation) else ""
+        parts.append(f"({_difference(comparison.deltas[metric])}{fewer})")
+    scored, asked = coverage_of(conclusion, evaluation, metric) or (0, 0)
+    if scored < asked:
+        parts.append(f"{scored} of {asked} scored")
     verdict = verdict_of(conclusion, evaluation)
     outcomes = {f.outcome for f in verdict.findings if scorer_of(f) == metric} if verdict else ()
     for outcome in ("fail", "invalid", "inconclusive"):
@@ -96,18 +110,25 @@ def _value(conclusion: Conclusion, evaluation: Evaluation, metric: str) -> str:
 
 
 def _difference(delta: Delta) -> str:
-    """In points for scores, in percent for measurements; bold when its sign is certain."""
-    shown = signed(delta.difference)
-    if not delta.score:
-        shown = ratio(delta.difference, delta.baseline) or signed_amount(delta.difference)
+    """Bold when its sign is certain."""
+    shown = change(delta)
     return f"**{shown}**" if excludes_zero(delta.interval) else shown
 
 
+def _answers(conclusion: Conclusion) -> list[list[str]]:
+    """Failures, speed and cost; nothing where only scores are known."""
+    if not any(map(is_recorded, conclusion.evaluations)):
+        return []
+    errors = ["Failed / asked", *(_failures(evaluation) for evaluation in conclusion.evaluations)]
+    return [errors, *_running_costs(conclusion)]
+
+
 def _failures(evaluation: Evaluation) -> str:
-    failed = sum(bool(result.error) for result in evaluation.results)
-    missing = evaluation.n_asked - len(evaluation.results)
-    shown = f"{failed} / {evaluation.n_asked}"
-    return f"{shown}, {missing} not run" if missing else shown
+    counts = counts_of(evaluation)
+    if counts is None:
+        return UNKNOWN
+    shown = f"{counts.failed} / {counts.asked}"
+    return f"{shown}, {counts.not_run} not run" if counts.not_run else shown
 
 
 def _running_costs(conclusion: Conclusion) -> list[list[str]]:

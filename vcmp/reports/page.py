@@ -1,47 +1,40 @@
 """The page: everything a report shows, worked out; a template only arranges it.
 
-Templates get it as `page`. What is too much for a comment is taken off here, whole parts in a
-fixed order, so that a template needs no more than `{% if %}` round each part.
+Templates get it as `page`.
 """
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 from vcmp.reports import diffs, flips, overview, tables
+from vcmp.reports.explanation import Explanation, explain
 from vcmp.reports.facts import Coverage, Yardstick, coverage, yardsticks
 from vcmp.reports.flips import Flip
-from vcmp.reports.tables import Table
-from vcmp.reports.text import inline
-from vcmp.reports.words import (
-    SIGNS,
+from vcmp.reports.lookups import (
     answered_by,
     baseline_of,
-    comparison_of,
     decisive_metrics,
-    headline,
     is_decided,
     is_judged,
+    is_recorded,
     is_scripted,
+    judged_in,
+    measured_by,
     metrics_of,
     most_moved,
+    n_cases_of,
     scripted_mark,
+    told,
 )
+from vcmp.reports.tables import Table
+from vcmp.reports.text import inline, prose
+from vcmp.reports.words import SIGNS, Voice, headline
 from vcmp.types import Comparison, Conclusion, Outcome, Verdict
 
+MARKDOWN = Voice(name=inline, sentence=prose)
 N_REGRESSIONS = 5
 N_IMPROVEMENTS = 3
 N_FINDINGS = 12
-
-PARTS = {
-    "by_tag": "results by tag",
-    "traces": "trace analysis",
-    "improvements": "improved cases",
-    "changes": "what changed",
-    "deltas": "table of all metrics",
-    "regressions": "worst cases",
-}
-"""What may be left out, the first first, and how the report calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +61,14 @@ class Candidate:
     outcome: Outcome
     sign: str
     """"" when no rule was asked."""
-    reason: str
+    why: Explanation
+    """In Markdown."""
     findings: Table
-    """Those that did not pass first."""
+    """Those that `why` does not tell; those that did not pass first."""
+    is_told: bool
+    """Whether `why` tells one of the findings."""
+    all_hold: bool
+    """Whether all of `findings` passed."""
     n_more_findings: int
     n_regressed: int = 0
     n_cut: int = 0
@@ -78,10 +76,11 @@ class Candidate:
     n_improved: int = 0
     regressions: tuple[Flip, ...] = ()
     improvements: tuple[Flip, ...] = ()
-    losses: tuple[str, ...] = ()
-    """Markdown; scores that certainly fell and that no rule names."""
     changes: Changes | None = None
+    """None where the configurations are not at hand."""
     deltas: Table = ()
+    swayed: tuple[tuple[str, float], ...] = ()
+    """Pairwise judges, and the share of their judgements that the order of the answers decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +106,16 @@ class Page:
     """The metric that `by_tag` is about; "" when there is none."""
     decisive_mark: str
     by_tag: Table
+    n_standing_out: int
+    """Losses that stand out among the tags."""
     traces: Table
+    versions: tuple[str, ...]
     coverage: tuple[Coverage, ...]
+    """Of the versions whose results are at hand."""
     yardsticks: tuple[Yardstick, ...]
     dataset: str
     digest: str
+    """"" where the cases are not at hand."""
     n_cases: int
     repeats: int
     seed: int
@@ -142,14 +146,16 @@ def compose(conclusion: Conclusion) -> Page:
         n_hidden_metrics=len(metrics_of(conclusion)) - len(overview.shown_metrics(conclusion)),
         candidates=tuple(_candidate(conclusion, verdict) for verdict in conclusion.verdicts),
         decisive=decisive,
-        decisive_mark=scripted_mark(first, decisive),
+        decisive_mark=scripted_mark(measured_by(conclusion), decisive),
         by_tag=tables.by_tag(conclusion, decisive) if decisive else (),
-        traces=tables.traces(conclusion.evaluations),
-        coverage=tuple(map(coverage, conclusion.evaluations)),
+        n_standing_out=tables.n_standing_out(conclusion),
+        traces=tables.traces([e for e in conclusion.evaluations if is_recorded(e)]),
+        versions=tuple(evaluation.version.name for evaluation in conclusion.evaluations),
+        coverage=tuple(filter(None, map(coverage, conclusion.evaluations))),
         yardsticks=yardsticks(conclusion),
         dataset=first.dataset.name,
-        digest=first.dataset.digest[:12],
-        n_cases=len(first.dataset.cases),
+        digest=(conclusion.digest or first.dataset.digest)[:12] if is_recorded(first) else "",
+        n_cases=n_cases_of(conclusion, first),
         repeats=first.repeats,
         seed=first.seed,
         baseline=baseline.version.variant.name if baseline else "",
@@ -160,62 +166,26 @@ def compose(conclusion: Conclusion) -> Page:
     )
 
 
-def shorten(page: Page, n_parts: int) -> Page:
-    """`page` without the first `n_parts` of the parts that may be left out."""
-    taken = removable(page)[:n_parts]
-    for part, place in taken:
-        empty: Any = None if part == "changes" else ()
-        if place is None:
-            page = replace(page, **{part: empty})
-        else:
-            candidates = list(page.candidates)
-            candidates[place] = replace(candidates[place], **{part: empty})
-            page = replace(page, candidates=tuple(candidates))
-    return replace(page, left_out=_in_words(page, taken))
-
-
-def removable(page: Page) -> list[tuple[str, int | None]]:
-    """The parts that may be left out, in that order: those of the last candidate come first."""
-    found: list[tuple[str, int | None]] = []
-    for part in PARTS:
-        if hasattr(page, part):
-            found += [(part, None)] if getattr(page, part) else []
-        else:
-            places = reversed(range(len(page.candidates)))
-            found += [(part, n) for n in places if getattr(page.candidates[n], part)]
-    return found
-
-
-def _in_words(page: Page, taken: list[tuple[str, int | None]]) -> tuple[str, ...]:
-    words = []
-    for part, name in PARTS.items():
-        places = [place for taken_part, place in taken if taken_part == part]
-        several = len(page.candidates) > 1 and places not in ([], [None])
-        of = f" ({len(places)} of {len(page.candidates)} candidates)" if several else ""
-        words += [name + of] if places else []
-    return tuple(words)
-
-
 def _candidate(conclusion: Conclusion, verdict: Verdict) -> Candidate:
-    findings = sorted(verdict.findings, key=lambda finding: finding.outcome == "pass")
+    known = told(verdict)
+    others = [finding for finding in verdict.findings if finding is not known]
+    others.sort(key=lambda finding: finding.outcome == "pass")
+    shown = others[:N_FINDINGS]
     candidate = Candidate(
         variant=verdict.variant,
         version=verdict.candidate,
         outcome=verdict.outcome,
         sign=SIGNS[verdict.outcome] if is_judged(verdict) else "",
-        reason=verdict.reason,
-        findings=tables.findings(findings[:N_FINDINGS], conclusion.evaluations[0])
-        if findings
-        else (),
-        n_more_findings=max(0, len(findings) - N_FINDINGS),
+        why=explain(conclusion, verdict, MARKDOWN),
+        findings=tables.findings(shown, measured_by(conclusion)) if shown else (),
+        is_told=known is not None,
+        all_hold=all(finding.outcome == "pass" for finding in others),
+        n_more_findings=len(others) - len(shown),
     )
-    named = (e for e in conclusion.evaluations if e.version.name == verdict.candidate)
-    comparisons = (comparison_of(conclusion, evaluation) for evaluation in named)
-    comparison = next((c for c in comparisons if c), None)
+    comparison = judged_in(conclusion, verdict)
     if not comparison:
         return candidate
-    losses = tables.ungated_losses(comparison, verdict)
-    return _compared(replace(candidate, losses=losses), comparison, conclusion)
+    return _compared(candidate, comparison, conclusion)
 
 
 def _compared(candidate: Candidate, comparison: Comparison, conclusion: Conclusion) -> Candidate:
@@ -228,8 +198,9 @@ def _compared(candidate: Candidate, comparison: Comparison, conclusion: Conclusi
         n_improved=flips.count(comparison, decisive, sign=-1),
         regressions=flips.regressions(comparison, decisive, n_regressions),
         improvements=flips.improvements(comparison, decisive, N_IMPROVEMENTS),
-        changes=_changes(comparison),
+        changes=_changes(comparison) if is_recorded(comparison.candidate) else None,
         deltas=tables.all_deltas(comparison, every),
+        swayed=tuple(sorted(comparison.swayed.items())),
     )
 
 

@@ -5,26 +5,32 @@ for one of its commands, and hold no control characters.
 """
 
 from collections.abc import Sequence
-from statistics import fmean
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from vcmp.metrics import mean_by_case
-from vcmp.reports.numbers import MINUS, plural, signed
-from vcmp.reports.text import one_line
-from vcmp.reports.words import (
+from vcmp.reports.explanation import explain
+from vcmp.reports.lookups import (
     answered_by,
     baseline_of,
-    comparison_of,
-    headline,
+    counts_of,
+    coverage_of,
     is_decided,
     is_judged,
+    is_recorded,
+    judged_in,
+    mean_of,
+    measured_by,
     metrics_of,
+    n_cases_of,
     scorer_of,
     scripted_mark,
+    told,
 )
+from vcmp.reports.numbers import MINUS, plural, signed
+from vcmp.reports.text import one_line
+from vcmp.reports.words import Voice, headline
 from vcmp.types import Conclusion, Delta, Evaluation, Finding, Verdict
 
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "invalid": "bold yellow"}
@@ -32,71 +38,103 @@ N_METRICS = 4
 """Metrics on a version's line and under a comparison, besides those that a rule names."""
 WIDTH = 40
 """Cells of a name."""
+COMMAND = 2_000
+"""Characters of a command line."""
 
 
 def screen(conclusion: Conclusion, console: Console) -> None:
-    """Print who answered, one line for each version, each comparison, and the verdict."""
+    """Print who answered, one line for each version, each comparison, and last what to do: the
+    verdict in a sentence, the number that decided, the next step."""
     for line in _lines(conclusion):
         console.print(line, soft_wrap=True, highlight=False)
 
 
 def _lines(conclusion: Conclusion) -> list[Text]:
-    lines = [Text(f"answered by: {_plain('; '.join(answered_by(conclusion)))}"), Text()]
+    recorded = any(map(is_recorded, conclusion.evaluations))
+    source = "answered by" if recorded else "scores from"
+    lines = [Text(f"{source}: {_plain('; '.join(answered_by(conclusion)))}"), Text()]
     lines += _versions(conclusion)
     for verdict in conclusion.verdicts:
-        lines += [Text(), *_comparison(conclusion, verdict)]
+        block = _comparison(conclusion, verdict)
+        lines += [Text(), *block] if len(block) > 1 else []
     notes = [Text(f"note: {_plain(note)}") for note in conclusion.notes]
     outcome = Text(conclusion.outcome, style=STYLES[conclusion.outcome])
     sentence = headline(conclusion, _plain)
     if is_decided(conclusion):
-        return [*lines, Text(), *notes, Text.assemble(outcome, f": {sentence}")]
+        said = [line for verdict in conclusion.verdicts for line in _said(conclusion, verdict)]
+        return [*lines, Text(), *notes, Text.assemble(outcome, f": {sentence}"), *said]
     return [*lines, Text(), *notes, Text(f"  {sentence}")]
 
 
 def _versions(conclusion: Conclusion) -> list[Text]:
     metrics = metrics_of(conclusion)[:N_METRICS]
-    rows = [_version(evaluation, metrics) for evaluation in conclusion.evaluations]
+    rows = [_version(conclusion, evaluation, metrics) for evaluation in conclusion.evaluations]
     return [Text(f"  {line}") for line in _aligned(rows)]
 
 
-def _version(evaluation: Evaluation, metrics: Sequence[str]) -> list[str]:
-    failed = sum(bool(result.error) for result in evaluation.results)
-    missing = evaluation.n_asked - len(evaluation.results)
-    cases = plural(len(evaluation.dataset.cases), "case")
+def _version(conclusion: Conclusion, evaluation: Evaluation, metrics: Sequence[str]) -> list[str]:
+    cases = plural(n_cases_of(conclusion, evaluation), "case")
     return [
         _name(evaluation.version.variant.name),
         f"{cases} × {evaluation.repeats}" if evaluation.repeats > 1 else cases,
-        f"{len(evaluation.results) - failed} answered",
-        f"{failed} failed" + (f", {missing} not run" if missing else ""),
-        *(_mean(evaluation, metric) for metric in metrics),
+        *_counts(evaluation),
+        *(_mean(conclusion, evaluation, metric) for metric in metrics),
     ]
 
 
-def _mean(evaluation: Evaluation, metric: str) -> str:
-    means = mean_by_case(evaluation, metric)
-    scored = sum(result.value(metric) is not None for result in evaluation.results)
-    shown = f"{fmean(means.values()):.3f}" if means else "-"
-    missing = "" if scored == evaluation.n_asked else f" ({scored}/{evaluation.n_asked})"
-    return f"{_name(metric)}{scripted_mark(evaluation, metric)} {shown}{missing}"
+def _counts(evaluation: Evaluation) -> list[str]:
+    counts = counts_of(evaluation)
+    if counts is None:
+        return []
+    missing = f", {counts.not_run} not run" if counts.not_run else ""
+    return [f"{counts.answered} answered", f"{counts.failed} failed{missing}"]
+
+
+def _mean(conclusion: Conclusion, evaluation: Evaluation, metric: str) -> str:
+    mean = mean_of(conclusion, evaluation, metric)
+    scored, asked = coverage_of(conclusion, evaluation, metric) or (0, 0)
+    missing = "" if scored == asked else f" ({scored}/{asked})"
+    shown = "-" if mean is None else f"{mean:.3f}"
+    mark = scripted_mark(measured_by(conclusion), metric)
+    return f"{_name(metric)}{mark} {shown}{missing}"
 
 
 def _comparison(conclusion: Conclusion, verdict: Verdict) -> list[Text]:
+    """The metrics of a candidate and the rules that the verdict's own lines do not tell."""
     baseline = baseline_of(conclusion)
     against = f" against {_name(baseline.version.variant.name)}" if baseline else ""
     head = Text(f"  {_name(verdict.variant)}{against}")
     if is_judged(verdict):
         head += Text.assemble(": ", (verdict.outcome, STYLES[verdict.outcome]))
-    deltas = _deltas(conclusion, verdict)
-    lines = [head, *deltas]
-    if verdict.findings:
-        gap = [Text()] if deltas else []
-        return lines + gap + _findings(verdict.findings, conclusion.evaluations[0])
-    return [*lines, Text(f"    {_plain(verdict.reason)}")] if verdict.reason else lines
+    lines = [head, *_deltas(conclusion, verdict)]
+    others = [finding for finding in verdict.findings if finding is not told(verdict)]
+    if others:
+        gap = [Text()] if len(lines) > 1 else []
+        return lines + gap + _findings(others, measured_by(conclusion))
+    if verdict.reason and not is_decided(conclusion):
+        lines.append(Text(f"    {_plain(verdict.reason)}"))
+    return lines
+
+
+def _said(conclusion: Conclusion, verdict: Verdict) -> list[Text]:
+    """The number that decided, the next step with its command, and certain losses."""
+    why = explain(conclusion, verdict, PLAIN)
+    lines, pad = [], "  "
+    if len(conclusion.verdicts) > 1:
+        outcome = (verdict.outcome, STYLES[verdict.outcome])
+        lines, pad = [Text.assemble(f"  {_name(verdict.variant)}: ", outcome)], "    "
+    lines += [Text(f"{pad}{why.number}")] if why.number else []
+    if why.step:
+        lines.append(Text.assemble(pad, ("next", "bold"), f": {why.step}"))
+    lines += [Text(f"{pad}      {_plain(why.command, COMMAND)}")] if why.command else []
+    lines += [Text(f"{pad}      {why.remark}")] if why.remark else []
+    return lines + [
+        Text(f"{pad}alert: {_plain(alert)}", style="bold yellow") for alert in why.alerts
+    ]
 
 
 def _deltas(conclusion: Conclusion, verdict: Verdict) -> list[Text]:
-    named = (e for e in conclusion.evaluations if e.version.name == verdict.candidate)
-    comparison = next((c for e in named if (c := comparison_of(conclusion, e))), None)
+    comparison = judged_in(conclusion, verdict)
     if not comparison:
         return []
     decisive = {scorer_of(finding) for finding in verdict.findings}
@@ -122,7 +160,7 @@ def _delta(delta: Delta, mark: str) -> list[str]:
 
 def _findings(findings: Sequence[Finding], judged_by: Evaluation) -> list[Text]:
     rows = [
-        [f.outcome, _plain(f.rule) + scripted_mark(judged_by, f.metric), _plain(f.observed)]
+        [f.outcome, _rule(f, judged_by) + scripted_mark(judged_by, f.metric), _plain(f.observed)]
         for f in findings
     ]
     lines = []
@@ -130,11 +168,15 @@ def _findings(findings: Sequence[Finding], judged_by: Evaluation) -> list[Text]:
         text = Text(f"    {line}")
         text.stylize(STYLES[finding.outcome], 4, 4 + len(finding.outcome))
         lines.append(text)
-        if finding.alert and finding.outcome == "pass":
-            lines.append(Text("      a loss is certain, though the rule allows it", style="yellow"))
         if finding.advice and finding.outcome != "pass":
             lines.append(Text(f"      {_plain(finding.advice)}"))
     return lines
+
+
+def _rule(finding: Finding, judged_by: Evaluation) -> str:
+    other = finding.against.removeprefix(f"{judged_by.version.app}-")
+    against = f", against {_name(other)}" if other else ""
+    return _plain(finding.rule) + against
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -151,6 +193,9 @@ def _name(text: str) -> str:
     return one_line(text, WIDTH)
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, limit: int = 400) -> str:
     """Text on one line, in characters that every terminal and log has."""
-    return one_line(text, 400).replace(MINUS, "-").replace("→", "->")
+    return one_line(text, limit).replace(MINUS, "-").replace("→", "->")
+
+
+PLAIN = Voice(name=_plain, sentence=_plain)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from vcmp.metrics import mean_by_case, summarize
+from vcmp.reports.lookups import known_metrics, scripted_mark
 from vcmp.reports.numbers import (
     LABELS,
     UNKNOWN,
@@ -16,13 +17,8 @@ from vcmp.reports.numbers import (
     signed_amount,
 )
 from vcmp.reports.text import inline, prose
-from vcmp.reports.words import (
-    SIGNS,
-    known_metrics,
-    scorer_of,
-    scripted_mark,
-)
-from vcmp.types import Comparison, Conclusion, Delta, Evaluation, Finding, Verdict
+from vcmp.reports.words import SIGNS
+from vcmp.types import Comparison, Conclusion, Delta, Evaluation, Finding, Slice
 
 Table = tuple[tuple[str, ...], ...]
 
@@ -37,11 +33,11 @@ def findings(found: Sequence[Finding], judged_by: Evaluation) -> Table:
 
 
 def _finding_row(finding: Finding, mark: str) -> tuple[str, ...]:
-    alert = ", but a loss is certain" if finding.alert and finding.outcome == "pass" else ""
+    against = f", against {inline(finding.against)}" if finding.against else ""
     return (
-        prose(finding.rule) + mark,
+        prose(finding.rule) + mark + against,
         prose(finding.observed),
-        f"{SIGNS[finding.outcome]} {finding.outcome}{alert}",
+        f"{SIGNS[finding.outcome]} {finding.outcome}",
         prose(finding.advice) if finding.advice else "",
     )
 
@@ -87,23 +83,11 @@ def _delta_row(delta: Delta, mark: str) -> tuple[str, ...]:
     )
 
 
-def ungated_losses(comparison: Comparison, verdict: Verdict) -> tuple[str, ...]:
-    """Scores that certainly fell and that no rule names, so that no gate hides them."""
-    named = {scorer_of(finding) for finding in verdict.findings}
-    fell = (
-        delta
-        for name, delta in comparison.deltas.items()
-        if delta.score and delta.interval.high < 0 and name not in named
-    )
-    return tuple(
-        f"{inline(delta.metric, 60)}{scripted_mark(comparison.candidate, delta.metric)} "
-        f"{signed(delta.difference)} ({bounds(delta.interval)})"
-        for delta in sorted(fell, key=lambda delta: (delta.difference, delta.metric))
-    )
-
-
 def traces(evaluations: Sequence[Evaluation]) -> Table:
-    """What the recorded answers of each version took: latency, tokens, length, failures."""
+    """What the recorded answers of each version took: latency, tokens, length, failures.
+
+    Empty without a version.
+    """
     head = (
         "version",
         "traces",
@@ -114,7 +98,7 @@ def traces(evaluations: Sequence[Evaluation]) -> Table:
         "output tokens",
         "output characters",
     )
-    return (head, *map(_trace_row, evaluations))
+    return (head, *map(_trace_row, evaluations)) if evaluations else ()
 
 
 def _trace_row(evaluation: Evaluation) -> tuple[str, ...]:
@@ -139,11 +123,13 @@ def _trace_row(evaluation: Evaluation) -> tuple[str, ...]:
 
 
 def by_tag(conclusion: Conclusion, metric: str) -> Table:
-    """The mean of `metric` over the cases of each tag, with the difference from the baseline.
+    """The mean of `metric` over the cases of each tag, with the difference from the baseline, and
+    below it each tag on which another score's loss stands out.
 
-    The largest tags only, and descriptive: so many small groups would show some difference by
-    chance. Empty when no case has a tag.
+    The largest tags only. Empty when no case has a tag.
     """
+    if conclusion.comparisons:
+        return _slices(conclusion, metric)
     means = [mean_by_case(evaluation, metric) for evaluation in conclusion.evaluations]
     tags: dict[str, list[str]] = {}
     for case in conclusion.evaluations[0].dataset.cases:
@@ -152,20 +138,66 @@ def by_tag(conclusion: Conclusion, metric: str) -> Table:
     largest = sorted(tags, key=lambda tag: (-len(tags[tag]), tag))[:N_TAGS]
     names = [inline(e.version.variant.name, 60) for e in conclusion.evaluations]
     rows = [
-        (inline(tag, 60), str(len(ids)), *_means_of(ids, means, bool(conclusion.baseline)))
+        (inline(tag, 60), str(len(ids)), *(_mean_over(ids, side) for side in means))
         for tag, ids in ((tag, tags[tag]) for tag in largest)
     ]
     return (("tag", "cases", *names), *rows) if rows else ()
 
 
-def _means_of(
-    case_ids: Sequence[str], means: Sequence[dict[str, float]], compared: bool
-) -> list[str]:
-    values = [[side[case_id] for case_id in case_ids if case_id in side] for side in means]
-    cells = [score(fmean(numbers) if numbers else None) for numbers in values]
-    if not compared or not values[0]:
-        return cells
-    for place, numbers in enumerate(values[1:], 1):
-        if numbers:
-            cells[place] += f" ({signed(fmean(numbers) - fmean(values[0]))})"
-    return cells
+def n_standing_out(conclusion: Conclusion) -> int:
+    """Losses on the cases of a tag that stand out, over all scores and candidates."""
+    every = (slices for c in conclusion.comparisons for slices in c.slices.values())
+    return sum(each.lost for slices in every for each in slices)
+
+
+def _mean_over(case_ids: Sequence[str], means: dict[str, float]) -> str:
+    values = [means[case_id] for case_id in case_ids if case_id in means]
+    return score(fmean(values) if values else None)
+
+
+def _slices(conclusion: Conclusion, metric: str) -> Table:
+    """A row for each tag, a column for each candidate."""
+    found = {
+        (name, each.tag): each.n
+        for comparison in conclusion.comparisons
+        for name, slices in comparison.slices.items()
+        for each in slices
+        if name == metric or each.lost
+    }
+    if not found:
+        return ()
+    own = [key for key in found if key[0] == metric]
+    largest = sorted(own, key=lambda key: (-found[key], key))[:N_TAGS]
+    marked = [key for key in sorted(found) if _stands_out(conclusion, *key)]
+    shown = [*largest, *(key for key in marked if key not in largest)]
+    names = [inline(c.candidate.version.variant.name, 60) for c in conclusion.comparisons]
+    head = ("tag", "pairs", *names)
+    return (head, *(_slice_row(conclusion, name, tag, metric) for name, tag in shown))
+
+
+def _stands_out(conclusion: Conclusion, metric: str, tag: str) -> bool:
+    return any(each.lost for each in _all_slices(conclusion, metric, tag) if each)
+
+
+def _all_slices(conclusion: Conclusion, metric: str, tag: str) -> list[Slice | None]:
+    """The slice of each candidate, None where it has none."""
+    sides = (comparison.slices.get(metric, ()) for comparison in conclusion.comparisons)
+    return [next((each for each in slices if each.tag == tag), None) for slices in sides]
+
+
+def _slice_row(conclusion: Conclusion, name: str, tag: str, metric: str) -> tuple[str, ...]:
+    slices = _all_slices(conclusion, name, tag)
+    known = [each for each in slices if each]
+    mark = scripted_mark(conclusion.comparisons[0].candidate, name)
+    of = "" if name == metric else f", {inline(name, 60)}{mark}"
+    return (
+        inline(tag, 60) + of,
+        str(max(each.n for each in known)),
+        *(_slice_cell(each) if each else UNKNOWN for each in slices),
+    )
+
+
+def _slice_cell(part: Slice) -> str:
+    sides = f"{score(part.baseline)} → {score(part.candidate)}"
+    shown = f"{sides} ({signed(part.difference)}: {bounds(part.interval)})"
+    return f"{shown} ⚠️ stands out" if part.lost else shown

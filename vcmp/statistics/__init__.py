@@ -5,7 +5,16 @@ the bounds would be with more cases like these. The unit is the cluster (a case 
 own); repeats are averaged inside the case by the caller.
 """
 
-from vcmp.statistics.evidence import ENOUGH_CASES, ENOUGH_CLUSTERS, Evidence, needed_cases
+from vcmp.statistics.boundaries import boundaries, nominal_levels
+from vcmp.statistics.evidence import (
+    ENOUGH_CASES,
+    ENOUGH_CLUSTERS,
+    Change,
+    Evidence,
+    needed_cases,
+    p_value,
+    visible_loss,
+)
 from vcmp.statistics.measured import MeasuredMean, measured_mean
 from vcmp.statistics.paired import ClusterMean, PairedCounts, mean_over_clusters, paired_difference
 from vcmp.statistics.rates import Rate, rate
@@ -16,10 +25,12 @@ from vcmp.statistics.ratios import (
     quantile_ratio,
     total_ratio,
 )
+from vcmp.statistics.resampling import Resampling
 
 __all__ = [
     "ENOUGH_CASES",
     "ENOUGH_CLUSTERS",
+    "Change",
     "ClusterMean",
     "Evidence",
     "LogRatio",
@@ -27,12 +38,17 @@ __all__ = [
     "PairedCounts",
     "Rate",
     "Resampled",
+    "Resampling",
+    "boundaries",
     "geometric_mean_ratio",
     "mean_over_clusters",
     "measured_mean",
     "needed_cases",
+    "nominal_levels",
+    "p_value",
     "paired_difference",
     "quantile_ratio",
     "rate",
     "total_ratio",
+    "visible_loss",
 ]

@@ -1,18 +1,21 @@
 """The mean difference of two versions over the same cases."""
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Self
 
-from vcmp.statistics.distributions import coin_tail, normal_quantile, t_quantile
-from vcmp.statistics.evidence import Evidence
-from vcmp.statistics.measured import measured_mean
+from vcmp.statistics.distributions import coin_tail, normal_quantile
+from vcmp.statistics.evidence import Change
+from vcmp.statistics.measured import NOTHING, Spread, measured_mean, spread_over_clusters
 
-NOTHING = 1e-9
-"""Of the full range; what is smaller is rounding."""
+KURTOSIS = 0.8
+"""See `ClusterMean`."""
+SHORTENED = 0.5
+"""See `ClusterMean`."""
+UNSEEN = 0.6
+"""See `ClusterMean`."""
 
 
 def paired_difference(
@@ -21,7 +24,7 @@ def paired_difference(
     clusters: Sequence[str],
     *,
     bounded: bool = True,
-) -> Evidence:
+) -> Change:
     """Candidate minus baseline, one value of each for each case, on average over the cases.
 
     Args:
@@ -50,7 +53,9 @@ class PairedCounts:
     the difference in proportions for the paired-sample design", Statistics in Medicine 17). They
     exclude zero only where McNemar's mid-p test does as well (Fagerland, Lydersen and Laake, 2013,
     "The McNemar test for binary matched-pairs data", BMC Medical Research Methodology 13): with
-    few changed cases the score alone rejects too often.
+    few changed cases the score alone rejects too often. At alpha 0.05, summed over all outcomes
+    of 30, 100, 300 and 1,000 cases, a loss of 0.05 is excluded in at most 5.3 % and no loss in at
+    most 5.0 %, however many cases change.
     """
 
     n: float
@@ -65,13 +70,17 @@ class PairedCounts:
     def n_clusters(self) -> float:
         return self.n
 
+    def unchanged(self) -> Self:
+        half = (self.gained + self.lost) / 2
+        return replace(self, gained=half, lost=half)
+
     def scaled(self, factor: float) -> Self:
         return replace(
             self, n=self.n * factor, gained=self.gained * factor, lost=self.lost * factor
         )
 
     def bounds(self, alpha: float) -> tuple[float, float]:
-        z = normal_quantile(1 - alpha)
+        z = -normal_quantile(alpha)
         low, high = self._where_score_is(z), self._where_score_is(-z)
         if low > 0 and self._mid_p(self.gained) >= alpha:
             low = 0.0
@@ -102,59 +111,78 @@ class PairedCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterMean:
-    """A mean over cases that come in clusters, by the sums of the clusters.
+    """A mean of bounded values over cases that come in clusters, by the sums of the clusters.
 
-    Student's t with one degree of freedom less than there are clusters (Cameron and Miller, 2015,
-    "A practitioner's guide to cluster-robust inference", Journal of Human Resources 50), after
-    two pseudo-clusters of +a and -a were added, so that the width is never zero: what Bonett and
-    Price (2012, "Adjusted Wald confidence interval for a difference of binomial proportions based
-    on paired data", Journal of Educational and Behavioral Statistics 37) do for yes and no. `a` is
-    the root mean square of the cluster sums that are not zero; where all are, that of a cluster
-    whose every case changes by the full range, up or down. Hall's transformation (1992, "On
-    the removal of skewness by transformation", Journal of the Royal Statistical Society B 54)
-    corrects for skewness.
+    Student's t over clusters (see `spread_over_clusters`) with four corrections for scores of
+    which few differ, or few by much. Where the factors come from simulations, these were of
+    judges' grades, repeats, rare losses and clusters, for 30 to 1,000 cases.
+
+    - Kurtosis: a variance that rests on a few large sums is less sure. Student's quantile at the
+      degrees of freedom of such a variance (Satterthwaite, 1946, "An approximate distribution of
+      estimates of variance components", Biometrics Bulletin 2), expanded in 1 / clusters, makes it
+      larger by (z z + 1) / 4 times the excess kurtosis of the mean. The factor used is `KURTOSIS`
+      times z: a little more at alpha 0.05, and less in the far tail, which bounded values lack.
+    - Skewness: Hall's transformation (1992, "On the removal of skewness by transformation",
+      Journal of the Royal Statistical Society B 54) moves a bound out in full, and in by the share
+      `SHORTENED` only: that large changes went one way says little while there are few of them.
+    - What was not seen: a share of 1 - alpha ** (1 / n) of the cases can change by the full range
+      and leave no trace in n (Clopper and Pearson, 1934, "The use of confidence or fiducial limits
+      illustrated in the case of the binomial", Biometrika 26). No bound comes nearer than `UNSEEN`
+      times that share of the cases. Where no cluster differs from another the share is all there
+      is to say; n is then halfway between the clusters and the cases, as nothing tells whether
+      those of a cluster change together.
+    - Few changes: by chance alone k changed clusters all go one way with probability 2 ** -k. As
+      for `PairedCounts`, zero is excluded only where the mid-p value of that is below alpha.
     """
 
     estimate: float
     n: float
-    n_clusters: float
-    squares: tuple[float, float, float]
-    """Means over clusters of yy, yw, ww; y is a cluster's sum and w its number of cases, both
-    divided by the mean number of cases in a cluster."""
-    cubes: tuple[float, float, float, float]
-    """Means over clusters of yyy, yyw, yww, www."""
-    pseudo: float
-    """The size `a` of the pseudo-clusters."""
+    spread: Spread
+    changed: float
+    """Clusters with a value that is not zero."""
+    full_range: float
     limits: tuple[float, float] = (-math.inf, math.inf)
 
-    def scaled(self, factor: float) -> Self:
-        return replace(self, n=self.n * factor, n_clusters=self.n_clusters * factor)
+    @property
+    def n_clusters(self) -> float:
+        return self.spread.n_clusters
 
     @property
     def variance(self) -> float:
-        """Of the estimate."""
-        _, error, _ = self._moments()
-        return (error * (self.n_clusters + 2) / self.n_clusters) ** 2
+        """Of the estimate. Where no cluster differs from another it is the one that two more
+        would make, each with one case changed by the full range, up and down."""
+        unseen = 2 * self.full_range**2 / (self.n_clusters * self.n)
+        return self.spread.variance or unseen
+
+    def unchanged(self) -> Self:
+        return replace(self, estimate=0.0, spread=replace(self.spread, skewness=0.0))
+
+    def scaled(self, factor: float) -> Self:
+        return replace(
+            self,
+            n=self.n * factor,
+            spread=self.spread.scaled(factor),
+            changed=self.changed * factor,
+        )
 
     def bounds(self, alpha: float) -> tuple[float, float]:
-        center, error, skewness = self._moments()
-        t = t_quantile(1 - alpha, max(1.0, self.n_clusters - 1))
-        low = center - error * _unskewed(t, skewness)
-        high = center - error * _unskewed(-t, skewness)
+        below, above = self._reaches(alpha)
         least, most = self.limits
-        return max(least, min(low, self.estimate)), min(most, max(high, self.estimate))
+        low, high = max(least, self.estimate - below), min(most, self.estimate + above)
+        if 2 ** -(self.changed + 1) >= alpha:
+            return min(low, 0.0), max(high, 0.0)
+        return low, high
 
-    def _moments(self) -> tuple[float, float, float]:
-        """The center, its standard error, and the skewness over the root of the clusters."""
-        real, a = self.n_clusters, self.pseudo
-        all_ = real + 2
-        c = self.estimate * real / all_
-        yy, yw, ww = self.squares
-        yyy, yyw, yww, www = self.cubes
-        second = real * (yy - 2 * c * yw + c * c * ww) + 2 * (a * a + c * c)
-        third = real * (yyy - 3 * c * yyw + 3 * c * c * yww - c**3 * www) - 6 * a * a * c - 2 * c**3
-        skewness = (third / all_) / (second / all_) ** 1.5
-        return c, math.sqrt(second / all_ / (all_ - 1)), skewness / math.sqrt(all_)
+    def _reaches(self, alpha: float) -> tuple[float, float]:
+        """How far the truth may lie below the estimate, and how far above."""
+        if not self.spread.variance:
+            unseen = _unseen(alpha, math.sqrt(self.n_clusters * self.n)) * self.full_range
+            return unseen, unseen
+        inflation = 1 - KURTOSIS * normal_quantile(alpha) * self.spread.excess
+        error, t = math.sqrt(self.spread.variance * inflation), self.spread.t(alpha)
+        skewness, least = self.spread.skewness / inflation**1.5, UNSEEN * _unseen(alpha, self.n)
+        below, above = (error * _lengthened(t, side) for side in (skewness, -skewness))
+        return max(below, least * self.full_range), max(above, least * self.full_range)
 
 
 def mean_over_clusters(
@@ -167,41 +195,36 @@ def mean_over_clusters(
     """The mean of one value for each case.
 
     Args:
-        full_range: The most a value can be; above zero. It counts when all values are zero.
+        full_range: The most a value can be; above zero.
         limits: What the truth cannot pass.
 
     Raises:
         ValueError: There are no values.
     """
-    members: dict[str, list[float]] = defaultdict(list)
-    for cluster, value in zip(clusters, values, strict=True):
-        members[cluster].append(value)
-    size = len(values) / len(members) if members else 1.0
-    y = [math.fsum(numbers) / size for numbers in members.values()]
-    w = [len(numbers) / size for numbers in members.values()]
-    nonzero = [value * value for value in y if abs(value) > NOTHING * full_range]
     return ClusterMean(
         estimate=fmean(values),
         n=len(values),
-        n_clusters=len(members),
-        squares=(_mean_product(y, y), _mean_product(y, w), _mean_product(w, w)),
-        cubes=(
-            _mean_product(y, y, y),
-            _mean_product(y, y, w),
-            _mean_product(y, w, w),
-            _mean_product(w, w, w),
+        spread=spread_over_clusters(values, clusters, largest=full_range),
+        changed=len(
+            {
+                cluster
+                for cluster, value in zip(clusters, values, strict=True)
+                if abs(value) > NOTHING * full_range
+            }
         ),
-        pseudo=math.sqrt(fmean(nonzero)) if nonzero else full_range / math.sqrt(size),
+        full_range=full_range,
         limits=limits,
     )
 
 
-def _mean_product(*columns: Sequence[float]) -> float:
-    return fmean(map(math.prod, zip(*columns, strict=True)))
+def _unseen(alpha: float, n: float) -> float:
+    """The share of all that is not among `n` with probability `alpha`."""
+    return -math.expm1(math.log(alpha) / n)
 
 
-def _unskewed(t: float, skewness: float) -> float:
-    """Hall's transformation turned round; `skewness` is over the root of the clusters."""
+def _lengthened(t: float, skewness: float) -> float:
+    """Standard errors to a lower bound instead of `t`: by Hall's transformation turned round."""
     if abs(skewness) < 1e-9:
         return t
-    return 3 / skewness * (math.cbrt(1 + skewness * (t - skewness / 6)) - 1)
+    transformed = 3 / skewness * (math.cbrt(1 + skewness * (t - skewness / 6)) - 1)
+    return transformed if transformed > t else t + SHORTENED * (transformed - t)

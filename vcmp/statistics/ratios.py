@@ -2,47 +2,185 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from vcmp.metrics import quantile
 from vcmp.statistics.distributions import t_quantile
-from vcmp.statistics.paired import ClusterMean, mean_over_clusters
+from vcmp.statistics.resampling import RESAMPLES, Resampling, level_mean
 
-if TYPE_CHECKING:
-    import numpy as np
-
-RESAMPLES = 2000
-SEED = 20100517
-"""Fixed: the same data give the same bounds."""
+NOTHING = 1e-9
+"""Of the estimate; what is smaller is rounding."""
+BOUNDLESS = 1e9
+"""Times the estimate: what is possible here has no bound."""
+HIDDEN = 10.0
+"""See `Deviation`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogRatio:
-    """A ratio whose logarithm is a mean over clusters."""
+class Deviation:
+    """How far the truth may lie from an estimate that is one sum over clusters over another.
 
-    log: ClusterMean
+    It may lie x off while the mean over clusters of y - x w is not told from zero (Fieller, 1954,
+    "Some problems in interval estimation", Journal of the Royal Statistical Society B 16) by
+    Student's t with one degree of freedom less than there are clusters. Each cluster's part in it
+    is divided by what the cluster leaves to the others (MacKinnon and White, 1985, "Some
+    heteroskedasticity-consistent covariance matrix estimators with improved finite sample
+    properties", Journal of Econometrics 29), or a few expensive clusters would hide their own
+    spread.
 
-    @property
-    def estimate(self) -> float:
-        return math.exp(self.log.estimate)
+    Hall's transformation (1992, "On the removal of skewness by transformation", Journal of the
+    Royal Statistical Society B 54) moves the bound out on the side of the long tail, and no bound
+    in: a sample that happens to lack the tail looks symmetric, or skewed the other way. A sample
+    understates the skewness, a small one most, so the skewness is raised by the share of
+    `HIDDEN` / sqrt(clusters), as much as it took in simulations of lognormal, gamma and Pareto
+    costs.
+    """
 
-    @property
-    def n(self) -> float:
-        return self.log.n
+    n_clusters: float
+    squares: tuple[float, float, float]
+    """Means over clusters of yy, yw, ww; y and w are a cluster's parts in the two sums, less the
+    mean part and in units of it, divided by what the cluster leaves to the others."""
+    cubes: tuple[float, float, float, float]
+    """Means over clusters of yyy, yyw, yww, www."""
+    least_error: float
+    """A standard error where all clusters agree, which says nothing about their spread."""
+    limits: tuple[float, float] = (-math.inf, math.inf)
+    """Where x ends at the latest."""
+
+    def scaled(self, factor: float) -> Self:
+        return replace(
+            self, n_clusters=self.n_clusters * factor, least_error=self.least_error / factor
+        )
+
+    def bounds(self, alpha: float) -> tuple[float, float]:
+        """The furthest x below and above 0, which may be infinite."""
+        t = t_quantile(1 - alpha, max(1.0, self.n_clusters - 1))
+        step = self._error(0.0)
+        low = _furthest(lambda x: self._reach(-x, t, -1), step)
+        high = _furthest(lambda x: self._reach(x, t, 1), step)
+        least, most = self.limits
+        return max(least, -low), min(most, high)
+
+    def _reach(self, x: float, t: float, side: int) -> float:
+        """How far off is still possible, by the spread that clusters have if `x` is true."""
+        return self._error(x) * max(t, -_unskewed(-t, side * self._skewness(x)))
+
+    def _error(self, x: float) -> float:
+        return max(self.least_error, math.sqrt(self._second(x) / self.n_clusters))
+
+    def _second(self, x: float) -> float:
+        yy, yw, ww = self.squares
+        return max(0.0, yy - 2 * x * yw + x * x * ww)
+
+    def _skewness(self, x: float) -> float:
+        """Of the mean of y - x w, as far as it has to be feared."""
+        second, root = self._second(x), math.sqrt(self.n_clusters)
+        if second <= NOTHING**2:
+            return 0.0
+        yyy, yyw, yww, www = self.cubes
+        third = yyy - 3 * x * yyw + 3 * x * x * yww - x**3 * www
+        return third / (second * math.sqrt(second)) / root * (1 + HIDDEN / root)
+
+
+def _furthest(reach: Callable[[float], float], step: float) -> float:
+    """The first x above 0 that is out of its own reach.
+
+    Sought in steps that do not depend on alpha: where there are several such x, a smaller alpha
+    never finds a nearer one.
+    """
+    high = step
+    while reach(high) >= high:
+        high *= 2
+        if high > BOUNDLESS:
+            return math.inf
+    low = 0.0 if high == step else high / 2
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if reach(middle) >= middle else (low, middle)
+    return high
+
+
+def _unskewed(t: float, skewness: float) -> float:
+    """Hall's transformation turned round."""
+    if abs(skewness) < NOTHING:
+        return t
+    return 3 / skewness * (math.cbrt(1 + skewness * (t - skewness / 6)) - 1)
+
+
+def _deviation(
+    y: Sequence[float], w: Sequence[float], shares: Sequence[float], least_error: float
+) -> Deviation:
+    """From the clusters' parts and their shares of all there is."""
+    left = [max(NOTHING, 1 - share) for share in shares]
+    ys, ws = (
+        [(part - mean) / rest for part, rest in zip(parts, left, strict=True)]
+        for parts, mean in ((y, fmean(y)), (w, fmean(w)))
+    )
+    yy, yw, ww = _products(ys, ys), _products(ys, ws), _products(ws, ws)
+    squares = fmean(yy), fmean(yw), fmean(ww)
+    return Deviation(
+        n_clusters=len(y),
+        squares=squares,
+        cubes=(
+            fmean(_products(ys, yy)),
+            fmean(_products(yy, ws)),
+            fmean(_products(ys, ww)),
+            fmean(_products(ws, ww)),
+        ),
+        least_error=least_error if squares[0] <= NOTHING**2 else 0.0,
+    )
+
+
+def _products(left: Sequence[float], right: Sequence[float]) -> list[float]:
+    return [a * b for a, b in zip(left, right, strict=True)]
+
+
+def _agreed(log_ratio: float, n_clusters: int) -> float:
+    """The standard error of a ratio on which all clusters agree: the one that it has with one more
+    cluster whose ratio is 1, or, where all are 1, whose ratio is about 3."""
+    return (abs(log_ratio) if abs(log_ratio) > NOTHING else 1.0) / (n_clusters + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalRatio:
+    """A ratio of totals; the deviation is in units of the estimate."""
+
+    estimate: float
+    n: float
+    deviation: Deviation
 
     @property
     def n_clusters(self) -> float:
-        return self.log.n_clusters
+        return self.deviation.n_clusters
 
     def scaled(self, factor: float) -> Self:
-        return replace(self, log=self.log.scaled(factor))
+        return replace(self, n=self.n * factor, deviation=self.deviation.scaled(factor))
+
+    def unchanged(self) -> Self:
+        """The same evidence, had nothing changed."""
+        return replace(self, estimate=1.0)
 
     def bounds(self, alpha: float) -> tuple[float, float]:
-        low, high = self.log.bounds(alpha)
-        return math.exp(low), math.exp(high)
+        low, high = self.deviation.bounds(alpha)
+        return self._times(low), self._times(high)
+
+    def _times(self, x: float) -> float:
+        return self.estimate * (1 + x)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRatio(TotalRatio):
+    """A ratio whose logarithm is a mean over cases; the deviation is that of the logarithm."""
+
+    def _times(self, x: float) -> float:
+        return self.estimate * _exp(x)
+
+
+def _exp(power: float) -> float:
+    return math.exp(power) if power < math.log(BOUNDLESS) else math.inf
 
 
 def geometric_mean_ratio(
@@ -54,32 +192,56 @@ def geometric_mean_ratio(
         ValueError: A value is not above zero, or there are none.
     """
     logs = [math.log(b) - math.log(a) for a, b in zip(baseline, candidate, strict=True)]
-    return LogRatio(log=mean_over_clusters(logs, clusters, full_range=1.0))
+    mean, counts = fmean(logs), _sum_by_cluster([1.0] * len(logs), clusters)
+    sums = _sum_by_cluster([log - mean for log in logs], clusters)
+    size = len(logs) / len(counts)
+    deviation = _deviation(
+        [sums[name] / size for name in counts],
+        [count / size for count in counts.values()],
+        [count / len(logs) for count in counts.values()],
+        _agreed(mean, len(counts)),
+    )
+    return LogRatio(estimate=math.exp(mean), n=len(logs), deviation=deviation)
 
 
 def total_ratio(
     baseline: Sequence[float], candidate: Sequence[float], clusters: Sequence[str]
-) -> LogRatio:
+) -> TotalRatio:
     """The sum of the candidate's values over the sum of the baseline's.
-
-    The logarithm is linearised (Cochran, 1977, "Sampling Techniques", sections 2.11 and 6.4): each
-    cluster's influence on it is the difference of its shares in the two sums. An influence is
-    divided by what the cluster leaves to the others (MacKinnon and White, 1985, "Some
-    heteroskedasticity-consistent covariance matrix estimators with improved finite sample
-    properties", Journal of Econometrics 29), or a few expensive cases would hide their own spread.
 
     Raises:
         ValueError: A sum is not above zero.
     """
     below, above = _sum_by_cluster(baseline, clusters), _sum_by_cluster(candidate, clusters)
     total_below, total_above = math.fsum(below.values()), math.fsum(above.values())
-    log = math.log(total_above) - math.log(total_below)
-    shares = [(below[name] / total_below, above[name] / total_above) for name in below]
-    pulls = [(after - before) / max(1e-9, 1 - max(before, after)) for before, after in shares]
-    center = fmean(pulls)
-    influence = [log + len(shares) * (pull - center) for pull in pulls]
-    mean = mean_over_clusters(influence, list(below), full_range=1.0)
-    return LogRatio(log=replace(mean, estimate=log, n=len(baseline)))
+    ratio = math.exp(math.log(total_above) - math.log(total_below))
+    before = [below[name] / total_below for name in below]
+    after = [above[name] / total_above for name in below]
+    n_clusters = len(below)
+    deviation = _deviation(
+        [n_clusters * (b - a) for a, b in zip(before, after, strict=True)],
+        [n_clusters * share for share in before],
+        [max(pair) for pair in zip(before, after, strict=True)],
+        _agreed(math.log(ratio), n_clusters),
+    )
+    limits = _limits(before, after)
+    return TotalRatio(estimate=ratio, n=len(baseline), deviation=replace(deviation, limits=limits))
+
+
+def _limits(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+    """How far a ratio of totals can be off at all, as a share of it.
+
+    On the scale of logarithms, further than the clusters' own ratios by the whole of their range.
+    Only where one cluster outweighs the others does this come before the bounds; without it they
+    would be 0 and infinity there.
+    """
+    if min(*before, *after) <= 0:
+        return -1.0, math.inf
+    logs = [math.log(a) - math.log(b) for b, a in zip(before, after, strict=True)]
+    wide = max(logs) - min(logs)
+    if wide < NOTHING:
+        return -1.0, math.inf
+    return math.expm1(min(logs) - wide), math.expm1(max(logs) + wide)
 
 
 def _sum_by_cluster(values: Sequence[float], clusters: Sequence[str]) -> dict[str, float]:
@@ -91,28 +253,43 @@ def _sum_by_cluster(values: Sequence[float], clusters: Sequence[str]) -> dict[st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resampled:
-    """A ratio with the sorted logarithms of what resampling made of it."""
+    """A ratio whose logarithm has a standard error from resampling.
+
+    The bounds are Student's, around the logarithm that was resampled; the degrees of freedom are
+    no more than what both versions have beyond the quantile, halfway between cases and clusters.
+    """
 
     estimate: float
     n: float
     n_clusters: float
-    logs: tuple[float, ...]
-    pseudo: float
-    """Size of two pseudo-clusters, as a `ClusterMean` has them; their part of the width is added
-    in quadrature, so that identical values do not give a width of zero."""
+    log: float
+    """Not the logarithm of the estimate, but of the ratio of averaged quantiles."""
+    error: float
+    q: float
 
     def scaled(self, factor: float) -> Self:
-        center, shrink = math.log(self.estimate), 1 / math.sqrt(factor)
-        logs = tuple(center + (log - center) * shrink for log in self.logs)
-        return replace(self, n=self.n * factor, n_clusters=self.n_clusters * factor, logs=logs)
+        smoothed = self._smoothed(self.n * factor) / self._smoothed(self.n)
+        return replace(
+            self,
+            n=self.n * factor,
+            n_clusters=self.n_clusters * factor,
+            error=self.error * math.sqrt(smoothed / factor),
+        )
+
+    def _smoothed(self, n: float) -> float:
+        """The share of a quantile's variance that is left after averaging it over the levels that
+        `n` cases take: that of a Brownian bridge after averaging it there."""
+        return max(0.5, 1 - _spread(self.q, n) / (3 * self.q * (1 - self.q)))
+
+    def unchanged(self) -> Self:
+        """The same evidence, had nothing changed."""
+        return replace(self, estimate=1.0, log=0.0)
 
     def bounds(self, alpha: float) -> tuple[float, float]:
-        center, t = math.log(self.estimate), t_quantile(1 - alpha, max(1.0, self.n_clusters - 1))
-        floor = t * math.sqrt(2) * self.pseudo / (self.n_clusters + 2)
-        below = max(0.0, center - quantile(self.logs, alpha))
-        above = max(0.0, quantile(self.logs, 1 - alpha) - center)
-        low, high = center - math.hypot(below, floor), center + math.hypot(above, floor)
-        return math.exp(low), math.exp(high)
+        beyond = 2 * math.sqrt(self.n * self.n_clusters) * min(self.q, 1 - self.q)
+        half = self.error * t_quantile(1 - alpha, max(1.0, min(self.n_clusters - 1, beyond)))
+        low, high = math.exp(self.log - half), _exp(self.log + half)
+        return min(low, self.estimate), max(high, self.estimate)
 
 
 def quantile_ratio(
@@ -120,38 +297,39 @@ def quantile_ratio(
     candidate: Sequence[float],
     clusters: Sequence[str],
     q: float,
+    *,
+    n_resamples: int = RESAMPLES,
 ) -> Resampled:
     """The candidate's `q` quantile over the baseline's.
 
-    Bounds by the percentile bootstrap of the logarithm over clusters, both sides in the same
-    draws (Davison and Hinkley, 1997, "Bootstrap Methods and their Application", sections 3.8 and
-    5.3).
+    The standard error is that of the logarithm over resampled clusters, both versions in the same
+    draws (Davison and Hinkley, 1997, "Bootstrap Methods and their Application", sections 2.4 and
+    3.8). Quantiles are averaged there over as many levels as sampling blurs them anyway: see
+    `level_mean`.
 
     Raises:
         ValueError: A value is not above zero, or there are none.
     """
     import numpy as np
 
-    names = sorted(set(clusters))
-    place = {name: index for index, name in enumerate(names)}
-    members = np.array([place[cluster] for cluster in clusters])
-    draws = np.random.default_rng(SEED).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES
-    )
-    weights = draws[:, members]
-    above = _weighted_quantile(np.asarray(candidate, float), weights, q)
-    below = _weighted_quantile(np.asarray(baseline, float), weights, q)
+    n = len(clusters)
+    sides = [[math.log(value) for value in side] for side in (candidate, baseline)]
+    spread = _spread(q, n)
+    above, below = (level_mean(side, q, spread) for side in sides)
+    draws = Resampling(clusters, n_resamples=n_resamples).quantiles(np.array(sides).T, q, spread)
+    n_clusters, log = len(set(clusters)), above - below
+    error = float(np.std(draws[:, 0] - draws[:, 1]))
     return Resampled(
         estimate=quantile(candidate, q) / quantile(baseline, q),
-        n=len(clusters),
-        n_clusters=len(names),
-        logs=tuple(np.sort(np.log(above / below)).tolist()),
-        pseudo=geometric_mean_ratio(baseline, candidate, clusters).log.pseudo,
+        n=n,
+        n_clusters=n_clusters,
+        log=log,
+        error=error if error > NOTHING else _agreed(log, n_clusters),
+        q=q,
     )
 
 
-def _weighted_quantile(values: "np.ndarray[Any, Any]", weights: Any, q: float) -> Any:
-    """One quantile for each row of weights: the value that `q` of the weight does not exceed."""
-    order = values.argsort(kind="stable")
-    heaped = weights[:, order].cumsum(axis=1)
-    return values[order][(heaped < q * heaped[:, -1:]).sum(axis=1)]
+def _spread(q: float, n: float) -> float:
+    """Levels as far around `q` as a sample's quantile strays: three times its variance is the
+    square of the half width of equally likely levels."""
+    return math.sqrt(3 * q * (1 - q) / n)

@@ -6,8 +6,9 @@
     traces       one result as a trace with its assessments
     spans        one result as spans
     capture      spans of agents that trace themselves, kept off the hot path
-    evaluations  what has been recorded: find an evaluation and read its files
+    evaluations  what has been recorded: find evaluations and read their files
     catalog      versions in a list or a ranking, and datasets
+    pins         the version that is pinned as an app's anchor
     analysis     a version's traces in numbers
 
 MLflow takes seconds to import, so nothing here imports it before a store is opened.
@@ -16,14 +17,16 @@ MLflow takes seconds to import, so nothing here imports it before a store is ope
 from vcmp.tracking.analysis import AssessmentSummary, TraceSummary
 from vcmp.tracking.capture import Capture
 from vcmp.tracking.catalog import RecordedVersion
-from vcmp.tracking.evaluations import Sought
-from vcmp.tracking.record import Recorded
+from vcmp.tracking.evaluations import Found, Sought
+from vcmp.tracking.record import BEST_OF, Recorded
 from vcmp.tracking.store import set_defaults
 from vcmp.tracking.tracker import MlflowTracker
 
 __all__ = [
+    "BEST_OF",
     "AssessmentSummary",
     "Capture",
+    "Found",
     "MlflowTracker",
     "Recorded",
     "RecordedVersion",

@@ -14,6 +14,8 @@ PAGE = 100
 NONE = (0, 0)
 """Cases and results of a run that says nothing of them."""
 SHOWN_DIGITS = 8
+ANCHOR = "vcmp.anchor"
+"""Tag of the version that is pinned as its app's anchor."""
 NEWEST_FIRST = [{"field_name": "creation_timestamp", "ascending": False}]
 
 
@@ -48,6 +50,8 @@ class RecordedVersion:
     scripted: bool = False
     verdict: str = ""
     """Of the newest comparison in which it was a candidate."""
+    anchor: bool = False
+    """Whether it is pinned as its app's anchor."""
     run_id: str = ""
     """Of the evaluation that `metrics` are from."""
 
@@ -131,6 +135,7 @@ def describe(model: Any, digest: str = "") -> RecordedVersion:
         answered_by=tags.get("vcmp.answered_by", ""),
         scripted=tags.get("vcmp.scripted") == "true",
         verdict=tags.get("vcmp.verdict", ""),
+        anchor=tags.get(ANCHOR) == "true",
         run_id=run_id,
         dataset=(newest.dataset_name or "") if newest else "",
         dataset_digest=((newest.dataset_digest or "") if newest else "")[:SHOWN_DIGITS],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vcmp.tracking.record import FILES, marks
+from vcmp.tracking.record import BEST_OF, FILES, marks
 from vcmp.tracking.store import Session, pages
 from vcmp.types import ScorerCard
 
@@ -34,8 +34,18 @@ class Sought:
     """Those that both have must be the same."""
 
 
-def find(session: Session, sought: Sought, read: Callable[[Path], T | None]) -> T | None:
-    """Read the files of the newest complete evaluation that `read` takes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A recorded evaluation that matches, while it is read."""
+
+    folder: Path
+    """Holds its files, and is gone afterwards."""
+    best_of: int = 0
+    """Candidates among which it was the best, when it won a selection; else 0."""
+
+
+def find(session: Session, sought: Sought, read: Callable[[Found], T | None]) -> Iterator[T]:
+    """Read the files of complete evaluations, newest first, and give what `read` makes of them."""
     for run in _runs(session, ["attributes.status = 'FINISHED'", *_conditions(sought)]):
         files = {file.path for file in session.client.list_artifacts(run.info.run_id)}
         if not files.issuperset(FILES) or not _same_scorers(run, sought.scorers):
@@ -43,10 +53,10 @@ def find(session: Session, sought: Sought, read: Callable[[Path], T | None]) -> 
         with tempfile.TemporaryDirectory(prefix="vcmp-") as folder:
             for file in FILES:
                 session.client.download_artifacts(run.info.run_id, file, folder)
-            found = read(Path(folder))
-        if found is not None:
-            return found
-    return None
+            best_of = int(run.data.tags.get(BEST_OF, 0))
+            made = read(Found(folder=Path(folder), best_of=best_of))
+        if made is not None:
+            yield made
 
 
 def sizes(session: Session) -> dict[str, tuple[int, int]]:

@@ -21,6 +21,8 @@ PARAM_LENGTH = 6000
 DIGEST_LENGTH = 36
 """Characters of a dataset's digest that MLflow keeps."""
 MARK_LENGTH = 12
+BEST_OF = "vcmp.best_of"
+"""Tag of an evaluation that won a selection: among how many candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

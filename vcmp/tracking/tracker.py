@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vcmp.errors import TrackingError
-from vcmp.tracking import analysis, catalog, evaluations, record, store
+from vcmp.tracking import analysis, catalog, evaluations, pins, record, store
 from vcmp.tracking.analysis import TraceSummary
 from vcmp.tracking.catalog import RecordedVersion
-from vcmp.tracking.evaluations import Sought
+from vcmp.tracking.evaluations import Found, Sought
 from vcmp.tracking.record import Recorded
 from vcmp.tracking.store import Session, Store
 from vcmp.types import Evaluation
@@ -78,13 +78,12 @@ class MlflowTracker:
         with self._opened() as session:
             record.attach(session, recorded, report_files, tags)
 
-    def find(self, sought: Sought, read: Callable[[Path], T | None]) -> T | None:
+    def find(self, sought: Sought, read: Callable[[Found], T | None]) -> T | None:
         """Read the newest complete evaluation that matches.
 
         Args:
             sought: What it has to be like.
-            read: Given a folder with the evaluation's files, which is gone afterwards; None asks
-                for the next evaluation.
+            read: Given where the evaluation's files are; None asks for the next evaluation.
 
         Returns:
             What `read` made of it; None when nothing matches.
@@ -92,7 +91,44 @@ class MlflowTracker:
         if self._empty:
             return None
         with self._opened() as session:
-            return evaluations.find(session, sought, read)
+            return next(evaluations.find(session, sought, read), None)
+
+    def find_all(self, sought: Sought, read: Callable[[Found], T | None]) -> tuple[T, ...]:
+        """Read every complete evaluation that matches, newest first.
+
+        Args:
+            sought: What they have to be like.
+            read: Given where an evaluation's files are; None leaves it out.
+        """
+        if self._empty:
+            return ()
+        with self._opened() as session:
+            return tuple(evaluations.find(session, sought, read))
+
+    def pin(self, version: str) -> RecordedVersion:
+        """Make a version, by its name or model id, the one anchor of its app.
+
+        Raises:
+            TrackingError: No such version is recorded, or it is not one of vcmp's.
+        """
+        if self._empty:
+            raise catalog.unknown(version, [])
+        with self._opened() as session:
+            return pins.pin(session, version)
+
+    def unpin(self, app: str) -> RecordedVersion | None:
+        """Take the pin off the app's anchor, which is returned; None when there was none."""
+        if self._empty:
+            return None
+        with self._opened() as session:
+            return pins.unpin(session, app)
+
+    def anchor(self, app: str) -> RecordedVersion | None:
+        """The version that is pinned as the app's anchor."""
+        if self._empty:
+            return None
+        with self._opened() as session:
+            return pins.anchor(session, app)
 
     def versions(self, order_by: str = "", app: str = "") -> tuple[RecordedVersion, ...]:
         """All recorded versions, measured on one dataset: the one with the most cases.

@@ -1,9 +1,9 @@
-"""The nouns of vcmp, as frozen dataclasses. They know nothing of files, networks or each other's
-makers; every step is a function from some of them to others."""
+"""What is evaluated, and what came of it."""
 
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from vcmp.calls import Call
 from vcmp.digests import digest_of
@@ -36,6 +36,13 @@ class Dataset:
         """Digest of the content of the cases; neither their order nor the name counts."""
         rows = ([c.id, c.inputs, c.expectations, c.cluster, sorted(c.tags)] for c in self.cases)
         return digest_of(sorted((list(row) for row in rows), key=lambda row: str(row[0])))
+
+    def shuffled(self, seed: int) -> tuple[Case, ...]:
+        """The cases in the order in which they are evaluated: random, the same for every version,
+        and whatever their order in the file."""
+        cases = sorted(self.cases, key=lambda case: case.id)
+        random.Random(seed).shuffle(cases)
+        return tuple(cases)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +209,8 @@ class Plan:
     answerer: Answerer
     repeats: int = 1
     seed: int = 0
+    pairwise: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """Judges, by metric, that compare this version's outputs with the baseline's."""
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
@@ -230,133 +239,3 @@ class Limits:
             value = getattr(self, limit)
             if not value > 0:
                 raise ConfigError(f"{limit}={value} leaves no room to run. Give it more than 0.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A confidence interval."""
-
-    low: float
-    high: float
-    confidence: float = 0.95
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
-    """One metric of two versions, paired by case. All tuples have one entry for each pair."""
-
-    metric: str
-    case_ids: tuple[str, ...]
-    clusters: tuple[str, ...]
-    """A case without a cluster is its own."""
-    baseline: tuple[float, ...]
-    """Mean over the repeats of the case."""
-    candidate: tuple[float, ...]
-    scored: tuple[int, int]
-    """Results with a value, of the baseline and of the candidate."""
-    asked: tuple[int, int]
-    """Results there should be, of the baseline and of the candidate."""
-    n_cases: int
-    """Cases of the dataset; those without a pair are `n_cases - len(case_ids)`."""
-    score: bool = True
-    """True for a scorer's value in [0, 1], higher is better; False for a measurement."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delta:
-    """One metric in a comparison, summed up over the pairs.
-
-    A measurement (latency_s, input_tokens, …) has a delta too; `improved` then counts the cases
-    where it became smaller.
-    """
-
-    metric: str
-    baseline: float
-    """Mean over the paired cases."""
-    candidate: float
-    difference: float
-    interval: Interval
-    """95 %, of the difference; never of zero width."""
-    n: int
-    """Pairs."""
-    n_clusters: int
-    improved: int
-    regressed: int
-    same: int
-    scored: tuple[int, int]
-    asked: tuple[int, int]
-    score: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """A baseline and a candidate, paired by case."""
-
-    baseline: Evaluation
-    candidate: Evaluation
-    pairs: Mapping[str, Paired]
-    """By metric: scorer names and the measurements latency_s, input_tokens, output_tokens,
-    output_chars, cost_usd, and error (0 or 1 for each result)."""
-    deltas: Mapping[str, Delta]
-    """By metric, the same keys as `pairs`."""
-
-
-Outcome = Literal["pass", "fail", "inconclusive", "invalid"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A rule's answer."""
-
-    rule: str
-    """What was wanted, in words: `support_guidelines >= 0.80`."""
-    metric: str
-    outcome: Outcome
-    observed: str
-    """What was seen, in words, with n and interval."""
-    advice: str = ""
-    """What would settle or mend it; "" for a pass."""
-    estimate: float | None = None
-    """The number the rule looked at; None when there was none."""
-    interval: Interval | None = None
-    n: int = 0
-    alert: bool = False
-    """Whether a certain loss was seen, even where the rule passes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """All findings about one candidate, and what follows from them."""
-
-    candidate: str
-    """Name of the version."""
-    variant: str
-    outcome: Outcome
-    findings: tuple[Finding, ...]
-    reason: str
-    """The finding that decided, in a sentence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conclusion:
-    """Everything that can be said about a sweep: what the report shows and the exit code tells."""
-
-    evaluations: tuple[Evaluation, ...]
-    """All of them; the baseline first, when there is one."""
-    baseline: str = ""
-    """Name of the baseline version; "" when nothing was compared."""
-    baseline_note: str = ""
-    """How the baseline was chosen, when it was not named outright."""
-    comparisons: tuple[Comparison, ...] = ()
-    """One for each candidate, best first."""
-    verdicts: tuple[Verdict, ...] = ()
-    """In the order of `comparisons`."""
-    outcome: Outcome = "pass"
-    best: str = ""
-    """Variant name of the best candidate that passed; "" when none did."""
-    gate: str = ""
-    """Name of the gate policy."""
-    command: str = ""
-    """The command line that repeats the sweep."""
-    notes: tuple[str, ...] = ()
-    """What a reader has to know: an interrupted evaluation, a version outside git."""

@@ -1,0 +1,410 @@
+"""Several rules, slices, candidates and looks share one probability of being wrong."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import evaluation
+from vcmp.comparison import compare, restrict
+from vcmp.errors import ConfigError
+from vcmp.gates import (
+    AllOf,
+    AnyOf,
+    MaxRate,
+    NonInferiority,
+    NoRegression,
+    Policy,
+    Superiority,
+    Threshold,
+    decide,
+    decide_all,
+    look_by_look,
+    prefix,
+    settle,
+)
+from vcmp.gates.holm import rejected
+from vcmp.types import Case, Finding
+
+NOT_WORSE = NonInferiority("polite")
+
+
+def names(n):
+    return [f"c{number:04}" for number in range(n)]
+
+
+def side(values, *, tags=None, more=None, **rest):
+    """An evaluation of one case for each value, with a tag for each."""
+    ids = names(len(values))
+    if tags:
+        rest["cases"] = [
+            Case(id=name, inputs={}, tags=(tag,)) for name, tag in zip(ids, tags, strict=True)
+        ]
+    others = {name: dict(zip(ids, column, strict=True)) for name, column in (more or {}).items()}
+    return evaluation(dict(zip(ids, values, strict=True)), more=others, **rest)
+
+
+def policy(*rules, **keys):
+    return Policy(name="test", rules=rules, **keys)
+
+
+def losing(n, n_lost):
+    """Of n cases that the baseline wins, the first n_lost are lost."""
+    return [0.0] * n_lost + [1.0] * (n - n_lost)
+
+
+# --- Holm's procedure ------------------------------------------------------------------------
+
+
+def test_each_rejection_leaves_more_for_the_others():
+    """The textbook example: 0.01, 0.02 and 0.03 at 0.05 are all rejected, one by one."""
+    p_values = {"a": 0.01, "b": 0.02, "c": 0.03}
+
+    found = rejected({key: p.__le__ for key, p in p_values.items()}, 0.05)
+
+    assert list(found) == ["a", "b", "c"]
+    assert found == pytest.approx({"a": 0.05 / 3, "b": 0.025, "c": 0.05})
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=8))
+def test_holm_rejects_what_the_ordered_p_values_say(p_values):
+    """The step-down definition: the k-th smallest against alpha / (m - k + 1)."""
+    ordered = sorted(range(len(p_values)), key=lambda n: p_values[n])
+    expected = set()
+    for step, place in enumerate(ordered):
+        if p_values[place] > 0.05 / (len(p_values) - step):
+            break
+        expected.add(place)
+
+    assert set(rejected({n: p.__le__ for n, p in enumerate(p_values)}, 0.05)) == expected
+
+
+# --- several metrics -------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_certain_alone_is_not_certain_among_ten():
+    baseline, candidate = [1.0] * 60, losing(60, 5)
+    ten = {f"m{n}": baseline for n in range(9)}
+    alone = decide(compare(side(baseline), side(candidate)), policy(NoRegression("polite")))
+    among = decide(
+        compare(side(baseline, more=ten), side(candidate, more=ten)),
+        policy(NoRegression("polite"), *(NoRegression(name) for name in ten)),
+    )
+
+    assert (alone.outcome, alone.alert) == ("fail", "loss")
+    assert (among.outcome, among.alert) == ("pass", "")
+
+
+def test_a_rule_about_the_candidate_alone_does_not_make_losses_less_certain():
+    baseline, candidate = side([1.0] * 60), side(losing(60, 5))
+    compared = compare(baseline, candidate)
+    rules = NoRegression("polite"), Threshold("polite", min=0.5), MaxRate("error_rate", 0.9)
+
+    assert decide(compared, policy(*rules)).outcome == "fail"
+
+
+def test_a_certain_loss_leaves_its_share_to_the_next():
+    """Of two losses the second is judged at the full level once the first is certain."""
+    baseline = [1.0] * 60
+    candidate = losing(60, 5), losing(60, 30)
+    compared = compare(
+        side(baseline, more={"right": baseline}), side(candidate[0], more={"right": candidate[1]})
+    )
+
+    verdict = decide(compared, policy(NoRegression("polite"), NoRegression("right")))
+
+    assert [finding.outcome for finding in verdict.findings] == ["fail", "fail"]
+    assert verdict.alert == "critical"
+
+
+@pytest.mark.parametrize("n_metrics", [1, 10])
+def test_unchanged_metrics_raise_no_more_false_alarms_than_alpha(n_metrics):
+    """Whatever their number: 5 % of 400 is 20, and 33 is beyond the 99.9 % quantile."""
+    rng = random.Random(n_metrics)
+    alarms = 0
+    for _ in range(400):
+        sides = [
+            side(
+                [float(rng.random() < 0.8) for _ in range(60)],
+                more={
+                    f"m{n}": [float(rng.random() < 0.8) for _ in range(60)]
+                    for n in range(n_metrics - 1)
+                },
+            )
+            for _ in range(2)
+        ]
+        alarms += decide(compare(*sides), policy(NoRegression())).outcome == "fail"
+
+    assert alarms <= 33
+
+
+# --- slices ----------------------------------------------------------------------------------
+
+
+def test_a_loss_of_one_tag_is_found_though_the_whole_is_fine():
+    tags = ["billing"] * 40 + ["shipping"] * 160
+    baseline = side([1.0] * 40 + [0.5] * 160, tags=tags)
+    candidate = side([0.0] * 40 + [1.0] * 160, tags=tags)
+    compared = compare(baseline, candidate)
+
+    (finding,) = decide(compared, policy(NoRegression("polite", by="tag"))).findings
+
+    assert decide(compared, policy(NoRegression("polite"))).outcome == "pass"
+    assert (finding.outcome, finding.rule) == ("fail", "no certain loss of polite for any tag")
+    assert finding.observed.startswith("polite of billing −1.000, 95 % CI")
+    assert finding.n == 40
+    (billing, shipping) = sorted(compared.slices["polite"], key=lambda each: each.tag)
+    assert (billing.tag, billing.n, billing.difference, billing.lost) == ("billing", 40, -1, True)
+    assert (shipping.tag, shipping.lost) == ("shipping", False)
+
+
+def test_slices_need_a_known_dimension():
+    with pytest.raises(ConfigError) as refused:
+        NoRegression("polite", by="topic")
+
+    assert str(refused.value) == "NoRegression: by 'topic' is unknown. Choose tag, or leave out."
+
+
+# --- all of, any of --------------------------------------------------------------------------
+
+
+def test_all_of_is_one_rule_that_fails_where_one_does():
+    compared = compare(side([1.0] * 100), side(losing(100, 50)))
+
+    (finding,) = decide(compared, policy(AllOf([NOT_WORSE, MaxRate("error_rate", 0.05)]))).findings
+
+    assert finding.outcome == "fail"
+    assert finding.rule == "all of (polite >= baseline - 0.05; error_rate <= 0.05)"
+    assert finding.observed.startswith("polite >= baseline - 0.05: −0.500")
+
+
+def test_any_of_passes_where_one_does_at_its_share_of_alpha():
+    """A gain that is certain at 0.05 is not at 0.05 / 3: McNemar's mid-p is 1/32."""
+    compared = compare(side(losing(60, 4)), side([1.0] * 60))
+    impossible = Threshold("polite", min=1.0), MaxRate("error_rate", 0.0001)
+
+    assert decide(compared, policy(Superiority("polite"))).outcome == "pass"
+    (finding,) = decide(compared, policy(AnyOf([Superiority("polite"), *impossible]))).findings
+    assert finding.outcome == "inconclusive"
+    (certain,) = decide(
+        compare(side(losing(60, 20)), side([1.0] * 60)),
+        policy(AnyOf([Superiority("polite"), *impossible])),
+    ).findings
+    assert certain.outcome == "pass"
+
+
+def test_any_of_fails_only_where_all_do():
+    compared = compare(side([1.0] * 100), side(losing(100, 50)))
+
+    def outcome(*rules):
+        return decide(compared, policy(AnyOf(rules))).outcome
+
+    assert outcome(NOT_WORSE, Threshold("polite", min=0.9)) == "fail"
+    assert outcome(NOT_WORSE, Threshold("polite", min=0.5)) == "inconclusive"
+
+
+@pytest.mark.parametrize("kind", [AllOf, AnyOf])
+def test_a_rule_of_rules_has_some(kind):
+    with pytest.raises(ConfigError) as empty:
+        kind([])
+    with pytest.raises(ConfigError) as strange:
+        kind(["polite"])
+
+    assert str(empty.value) == (
+        f"{kind.__name__}: has no rules. List them: rules: [{{_target_: …}}, …]"
+    )
+    assert str(strange.value) == f"{kind.__name__}: 'polite' is no rule. Give each a _target_."
+
+
+# --- several candidates ----------------------------------------------------------------------
+
+
+def test_the_best_of_five_has_to_be_surer_than_one():
+    baseline = side([1.0] * 10 + [0.0] * 90)
+    lucky = compare(baseline, side([1.0] * 15 + [0.0] * 85))
+    others = [compare(baseline, baseline)] * 4
+
+    (alone,) = decide_all([[lucky]], policy(Superiority("polite")))
+    among = decide_all([[each] for each in [lucky, *others]], policy(Superiority("polite")))
+
+    assert alone.outcome == "pass"
+    assert [verdict.outcome for verdict in among] == ["inconclusive"] * 5
+
+
+def test_one_of_several_may_be_chosen_or_every_one_has_to_pass():
+    baseline = side([1.0] * 400)
+    good, bad = compare(baseline, baseline), compare(baseline, side(losing(400, 100)))
+    every, best = policy(NOT_WORSE), policy(NOT_WORSE, select="best_passing")
+
+    verdicts = decide_all([[good], [bad]], every)
+
+    assert [verdict.outcome for verdict in verdicts] == ["pass", "fail"]
+    assert settle(verdicts, every) == "fail"
+    assert settle(verdicts, best) == "pass"
+    assert settle(decide_all([[bad], [bad]], best), best) == "fail"
+    assert settle([], best) == "pass"
+
+
+def test_a_further_baseline_has_to_be_matched_as_well():
+    """Three small losses, each within the margin, are one large loss against the first version."""
+    previous, anchor = side(losing(400, 40)), side([1.0] * 400)
+    candidate = side(losing(400, 44))
+
+    alone = decide(compare(previous, candidate), policy(NOT_WORSE))
+    both = decide(compare(previous, candidate), policy(NOT_WORSE), [compare(anchor, candidate)])
+
+    assert (alone.outcome, both.outcome) == ("pass", "fail")
+    assert [finding.against for finding in both.findings] == ["", "app-basic-git-a41e0d70"]
+    assert both.reason.startswith(
+        "polite >= baseline - 0.05 against app-basic-git-a41e0d70 does not hold: −0.110"
+    )
+
+
+# --- rollout and alerts ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_gained", "share"), [(0, 0.1), (2, 0.25), (5, 0.5), (60, 1.0)], ids=str)
+def test_the_surer_the_gain_the_more_users_get_it(n_gained, share):
+    compared = compare(side(losing(400, n_gained)), side([1.0] * 400))
+
+    assert decide(compared, policy(NOT_WORSE)).rollout == share
+
+
+def test_nothing_is_rolled_out_that_did_not_pass():
+    undecided = decide(compare(side([1.0] * 20), side([1.0] * 20)), policy(NOT_WORSE))
+    failed = decide(compare(side([1.0] * 100), side(losing(100, 50))), policy(NOT_WORSE))
+
+    assert (undecided.outcome, undecided.rollout) == ("inconclusive", 0)
+    assert (failed.outcome, failed.rollout) == ("fail", 0)
+
+
+def test_primary_metrics_alone_say_how_many_users():
+    ids = [1.0] * 400
+    compared = compare(side(losing(400, 60), more={"right": ids}), side(ids, more={"right": ids}))
+    rules = NOT_WORSE, NonInferiority("right")
+
+    assert decide(compared, policy(*rules)).rollout == 0.1
+    assert decide(compared, policy(*rules, primary=("polite",))).rollout == 1.0
+
+
+# --- planned looks ---------------------------------------------------------------------------
+
+
+def looked(baseline, candidate, gate):
+    """What `look_by_look` makes of two complete evaluations."""
+    order = [case.id for case in baseline.dataset.shuffled(0)]
+
+    def compare_at(look):
+        seen = order[: prefix(len(order), look, gate.looks)]
+        return [[compare(restrict(baseline, seen), restrict(candidate, seen))]]
+
+    (found,) = look_by_look(compare_at, gate)
+    return found.verdict
+
+
+def test_what_is_plain_is_decided_early():
+    gate = policy(NOT_WORSE, looks=5)
+
+    loss = looked(side([1.0] * 200), side([0.0] * 200), gate)
+    same = looked(side([1.0] * 1000), side([1.0] * 1000), gate)
+
+    assert (loss.outcome, loss.look, loss.n_cases) == ("fail", 1, 40)
+    assert (same.outcome, same.look, same.n_cases) == ("pass", 1, 200)
+
+
+def test_what_is_never_plain_is_looked_at_to_the_end():
+    verdict = looked(side([1.0] * 30), side([1.0] * 30), policy(NOT_WORSE, looks=3))
+
+    assert (verdict.outcome, verdict.look, verdict.n_cases) == ("inconclusive", 3, 30)
+
+
+def test_looks_that_are_not_evaluated_yet_are_not_taken():
+    assert look_by_look(lambda _look: None, policy(NOT_WORSE, looks=5)) == []
+
+
+@pytest.mark.parametrize(("truth", "wrong"), [(0.80, "fail"), (0.75, "pass")])
+def test_five_looks_are_wrong_no_more_often_than_alpha(truth, wrong):
+    """5 % of 300 is 15, and 27 is beyond the 99.9 % quantile; five looks at 0.05 would be wrong in
+    about 14 %."""
+    rng = random.Random(5)
+    gate, outcomes = policy(NOT_WORSE, looks=5), Counter()
+    for _ in range(300):
+        baseline = [float(rng.random() < 0.8) for _ in range(150)]
+        candidate = [float(rng.random() < truth) for _ in range(150)]
+        outcomes[looked(side(baseline), side(candidate), gate).outcome] += 1
+
+    assert outcomes[wrong] <= 27
+
+
+@pytest.mark.parametrize("looks", [0, 21])
+def test_looks_are_few(looks):
+    with pytest.raises(ConfigError) as refused:
+        policy(looks=looks)
+
+    assert str(refused.value) == f"gate=test: looks {looks} is no number from 1 to 20. Try 5."
+
+
+def test_there_are_two_ways_to_select():
+    with pytest.raises(ConfigError) as refused:
+        policy(select="best")
+
+    assert str(refused.value) == (
+        "gate=test: select 'best' is unknown. Choose every or best_passing."
+    )
+
+
+# --- advice ----------------------------------------------------------------------------------
+
+
+def test_repeats_are_advised_where_they_are_the_noise():
+    """Each case is right every other time, in both versions: more repeats settle that."""
+    rng = random.Random(0)
+
+    def noisy():
+        return evaluation(
+            {name: [float(rng.random() < 0.5) for _ in range(4)] for name in names(60)}
+        )
+
+    (finding,) = decide(compare(noisy(), noisy()), policy(NOT_WORSE)).findings
+
+    assert finding.outcome == "inconclusive"
+    assert finding.needed_cases > 60
+    assert finding.needed_repeats > 4
+    assert f", or {finding.needed_repeats} repeats of these, would decide" in finding.advice
+
+
+def test_without_repeats_nobody_knows_what_they_would_do():
+    (finding,) = decide(compare(side([1.0] * 30), side([1.0] * 30)), policy(NOT_WORSE)).findings
+
+    assert finding.needed_repeats is None
+    assert "repeats" not in finding.advice
+
+
+def test_no_error_of_a_hundred_proves_nothing_about_one_percent():
+    compared = compare(side([1.0] * 100), side([1.0] * 100))
+
+    (finding,) = decide(compared, policy(MaxRate("error_rate", 0.01))).findings
+
+    assert (finding.outcome, finding.needed_cases) == ("inconclusive", 299)
+    assert finding.advice == "0 errors prove below 1 % only from 299 cases: add 199."
+
+
+def test_few_independent_cases_are_taken_with_care():
+    (finding,) = decide(compare(side([0.0] * 6), side([1.0] * 6)), policy(NOT_WORSE)).findings
+
+    assert finding.observed.endswith(
+        "6 cases; few independent cases: take it with care; needs > −0.05"
+    )
+
+
+def test_a_rule_of_ones_own_still_only_needs_a_comparison_and_a_policy():
+    def covers(comparison, _policy):
+        return Finding(rule="covers", metric="", outcome="pass", observed=f"{comparison.n_cases}")
+
+    verdict = decide(compare(side([1.0] * 5), side([1.0] * 5)), policy(covers))
+
+    assert (verdict.outcome, verdict.findings[0].observed) == ("pass", "5")
+    assert replace(verdict).rollout == 0.1

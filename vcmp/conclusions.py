@@ -1,0 +1,208 @@
+"""From evaluations to a conclusion: compare, decide, rank. It costs nothing.
+
+`conclude_folder` reads what a sweep left in its folder and nothing else, so a sweep is concluded
+the same way at its end, later, on another machine, or with another gate.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from vcmp import baselines, gates, pairwise, reports, results
+from vcmp.comparison import compare, examine, restrict
+from vcmp.errors import ResultsError
+from vcmp.gates import Policy
+from vcmp.gates.looks import Looked
+from vcmp.pairwise import Judged
+from vcmp.secrets import scrub
+from vcmp.types import Comparison, Conclusion, Evaluation, Outcome
+
+EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
+REPORT_FILES = ("report.md", "verdict.json", "junit.xml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """Candidates, and all that they are compared with."""
+
+    baseline: Evaluation
+    candidates: tuple[Evaluation, ...]
+    anchors: tuple[Evaluation, ...] = ()
+    """Further versions that every candidate is compared with."""
+    judged: Mapping[str, Judged] = field(default_factory=dict)
+    """What pairwise judges thought, by the candidate's version name."""
+
+    def order(self) -> list[str]:
+        """The cases' ids in the order in which they were evaluated."""
+        return [case.id for case in self.baseline.dataset.shuffled(self.candidates[0].seed)]
+
+    def compared(self, case_ids: Iterable[str]) -> list[list[Comparison]]:
+        """The comparisons of each candidate over these cases, the one with the baseline first."""
+        ids = set(case_ids)
+        base, *anchors = (restrict(e, ids) for e in (self.baseline, *self.anchors))
+        return [
+            [
+                self._compare(base, candidate),
+                *(compare(anchor, candidate) for anchor in anchors),
+            ]
+            for candidate in (restrict(each, ids) for each in self.candidates)
+        ]
+
+    def _compare(self, baseline: Evaluation, candidate: Evaluation) -> Comparison:
+        judged = self.judged.get(candidate.version.name, Judged())
+        return compare(baseline, candidate, judged.preferences, judged.judges)
+
+    def decide(self, policy: Policy) -> list[Looked]:
+        """Judge the candidates at each planned look whose cases all versions were evaluated on."""
+        order = self.order()
+        own = (self.baseline, *self.candidates, *self.anchors)
+
+        def compare_at(look: int) -> list[list[Comparison]] | None:
+            seen = order[: gates.prefix(len(order), look, policy.looks)]
+            whole = policy.looks == 1 or all(_covers(evaluation, seen) for evaluation in own)
+            return self.compared(seen) if whole else None
+
+        return gates.look_by_look(compare_at, policy)
+
+
+def _covers(evaluation: Evaluation, case_ids: Sequence[str]) -> bool:
+    """Whether all repeats of these cases were evaluated."""
+    wanted = set(case_ids)
+    n_results = sum(result.case_id in wanted for result in evaluation.results)
+    return n_results == len(wanted) * evaluation.repeats
+
+
+def field_of(
+    evaluations: Sequence[Evaluation],
+    wanted: str,
+    outside: Evaluation | None,
+    anchors: Sequence[Evaluation] = (),
+) -> tuple[Field | None, str]:
+    """What a sweep's versions are compared with, and how that was chosen; None where nothing is.
+
+    Args:
+        evaluations: The sweep's own.
+        wanted: The baseline's name in the configuration.
+        outside: A baseline from elsewhere.
+        anchors: Further versions to compare with.
+    """
+    if outside:
+        field = Field(baseline=outside, candidates=tuple(evaluations), anchors=tuple(anchors))
+        return field, baselines.describe(wanted, outside)
+    chosen = baselines.choose([each.version.variant for each in evaluations], wanted)
+    if not chosen or len(evaluations) < 2:
+        return None, ""
+    place, note = chosen
+    others = tuple(each for number, each in enumerate(evaluations) if number != place)
+    return Field(baseline=evaluations[place], candidates=others, anchors=tuple(anchors)), note
+
+
+def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
+    """Compare, decide and rank what a sweep left in `folder`.
+
+    Raises:
+        ResultsError: Files are missing or damaged.
+        ComparisonError: Versions of the sweep are not comparable.
+    """
+    record = results.load_record(folder)
+    evaluations = results.load_sweep(folder, record)
+    outside, anchors = results.load_baseline(folder), results.load_anchors(folder)
+    field, note = field_of(evaluations, record.baseline, outside, anchors)
+    if field is None:
+        conclusion = conclude_alone(evaluations, policy)
+    else:
+        judged = {
+            evaluation.version.name: pairwise.load(folder / job, field.baseline)
+            for evaluation, job in zip(evaluations, record.jobs, strict=True)
+        }
+        conclusion = _conclude(replace(field, judged=judged), policy)
+    return replace(conclusion, baseline_note=note, command=record.command, notes=record.notes)
+
+
+def conclude_alone(evaluations: Sequence[Evaluation], policy: Policy) -> Conclusion:
+    """Judge versions that nothing is compared with, by the rules that need no baseline."""
+    verdicts = tuple(gates.decide_alone(examine(each), policy) for each in evaluations)
+    return Conclusion(
+        evaluations=tuple(evaluations),
+        verdicts=verdicts,
+        outcome=gates.settle(verdicts, policy),
+        gate=policy.name,
+    )
+
+
+def conclude(
+    baseline: Evaluation,
+    candidates: Sequence[Evaluation],
+    policy: Policy,
+    anchors: Sequence[Evaluation] = (),
+) -> Conclusion:
+    """Compare each candidate with the baseline, decide by the policy, and rank them.
+
+    Args:
+        anchors: Further versions that every candidate is compared with, such as a pinned one: a
+            row of small losses, each within its margin, is one large loss.
+
+    Raises:
+        ComparisonError: Two evaluations are not comparable.
+    """
+    return _conclude(
+        Field(baseline=baseline, candidates=tuple(candidates), anchors=tuple(anchors)), policy
+    )
+
+
+def _conclude(field: Field, policy: Policy) -> Conclusion:
+    found = field.decide(policy)
+    if not found:
+        raise ResultsError("the sweep ended before its first planned look. Evaluate again.")
+    seen = field.order()[: max(each.verdict.n_cases for each in found)]
+    evaluations = (field.baseline, *field.candidates)
+    dataset = field.baseline.dataset
+    early = len(seen) < len(dataset.cases)
+    return replace(
+        rank(found, policy),
+        evaluations=tuple(restrict(each, seen) for each in evaluations),
+        n_cases=len(dataset.cases) if early else 0,
+        digest=dataset.digest if early else "",
+        anchors=tuple(anchor.version.name for anchor in field.anchors),
+    )
+
+
+def rank(found: Sequence[Looked], policy: Policy) -> Conclusion:
+    """A conclusion from verdicts: best candidates first, and who may ship."""
+    verdicts = [each.verdict for each in found]
+    comparisons = [each.candidate[0] for each in found]
+    order = gates.rank(verdicts, comparisons, policy)
+    passed = [
+        verdicts[n].variant for n in order if verdicts[n].outcome == "pass" and verdicts[n].findings
+    ]
+    sides = [each.candidate for each in comparisons]
+    baseline = comparisons[0].baseline
+    return Conclusion(
+        evaluations=(baseline, *sides),
+        baseline=baseline.version.name,
+        comparisons=tuple(comparisons[n] for n in order),
+        verdicts=tuple(verdicts[n] for n in order),
+        outcome=gates.settle(verdicts, policy),
+        best=passed[0] if passed else "",
+        gate=policy.name,
+        looks=policy.looks,
+    )
+
+
+def write_reports(conclusion: Conclusion, folder: Path, *, template: str, limit: int) -> None:
+    """Write report.md, verdict.json and junit.xml into the sweep's folder."""
+    texts = (
+        reports.render(conclusion, template=template, limit=limit),
+        reports.verdict_json(conclusion),
+        reports.junit(conclusion),
+    )
+    for name, text in zip(REPORT_FILES, texts, strict=True):
+        (folder / name).write_text(scrub(text), encoding="utf-8")
+
+
+def exit_code(conclusion: Conclusion, policy: Policy) -> int:
+    """0 pass or nothing to decide, 1 fail, 3 inconclusive (0 where the policy allows it),
+    4 invalid."""
+    if conclusion.outcome == "inconclusive" and policy.on_inconclusive == "allow":
+        return 0
+    return EXIT_CODES[conclusion.outcome]

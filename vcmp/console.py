@@ -1,0 +1,89 @@
+"""The screen, and what the main job shows on it."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vcmp.gates import Policy
+    from vcmp.pipeline import Sweep
+    from vcmp.types import Conclusion
+
+
+def make_console() -> "Console":
+    """The screen: no wrapping and no colour where stdout is not a terminal; a reader that goes
+    away, as in `| head`, ends the output and not the sweep."""
+    from rich.console import Console
+
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            discard_output()
+
+    if sys.stdout is None:
+        return Console(quiet=True)
+    width = None if sys.stdout.isatty() else 1000
+    return Screen(highlight=False, soft_wrap=True, width=width)
+
+
+def discard_output() -> None:
+    """Let what is still printed go nowhere: nobody reads it any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def announce(sweep: "Sweep", console: "Console") -> None:
+    """Say who is going to answer how often, before it starts."""
+    first = sweep.plans[0]
+    n_cases, n_versions = len(first.dataset.cases), len(sweep.plans)
+    repeats = f" × {first.repeats} repeats" if first.repeats > 1 else ""
+    for note in sweep.record.notes:
+        console.print(f"note: {note}", markup=False)
+    console.print(f"answered by: {first.answerer.description}", markup=False)
+    console.print(
+        f"{n_versions} version{'s' * (n_versions > 1)} × {n_cases} cases{repeats}"
+        f" of {first.dataset.name}",
+        markup=False,
+    )
+    if sweep.record.baseline.startswith("git:"):
+        console.print(f"the baseline, {sweep.record.baseline}, is evaluated first", markup=False)
+    _warn(sweep, console)
+
+
+def _warn(sweep: "Sweep", console: "Console") -> None:
+    """Say so when the gate cannot pass, whatever comes out; it may be run all the same, as to
+    record a baseline."""
+    from vcmp import prospects
+
+    if sweep.policy is None:
+        return
+    record = sweep.record
+    why = prospects.warning(sweep.plans, sweep.policy, record.baseline, record.anchors)
+    if why:
+        console.print(f"note: {why}; vcmp plan says more", markup=False)
+
+
+def present(
+    folder: Path, policy: "Policy", report: Mapping[str, Any], console: "Console"
+) -> "Conclusion":
+    """Conclude a sweep, write its reports, and show what follows and where it stands."""
+    from vcmp import conclusions, reports
+
+    conclusion = conclusions.conclude_folder(folder, policy)
+    conclusions.write_reports(conclusion, folder, **report)
+    reports.screen(conclusion, console)
+    console.print()
+    if conclusion.baseline_note:
+        console.print(f"baseline  {conclusion.baseline_note}", markup=False)
+    console.print(f"report    {shown(folder / 'report.md')}", markup=False)
+    names = ", ".join(evaluation.version.name for evaluation in conclusion.evaluations)
+    console.print(f"versions  {names}", markup=False)
+    return conclusion
+
+
+def shown(path: Path) -> str:
+    """A path as the user would type it from here."""
+    return os.path.relpath(path)

@@ -1,0 +1,77 @@
+"""The project at hand: its configuration folder, and the folders that runs leave."""
+
+import itertools
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vcmp.errors import ConfigError
+from vcmp.screening import arrange, check_files
+
+if TYPE_CHECKING:
+    from vcmp.composition import Job
+
+
+def enter_project(arguments: Sequence[str]) -> Path:
+    """The configuration folder, looked through; the project's modules can be imported from now on.
+
+    Raises:
+        ConfigError: There is no such folder, or a file in it cannot be used.
+    """
+    conf = Path("conf")
+    for number, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name in ("--config-path", "-cp"):
+            following = arguments[number + 1 : number + 2]
+            if not value and not following:
+                raise ConfigError(f"{name}: names no folder. Write {name} FOLDER")
+            conf = Path(value or following[0])
+    check_files(conf)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    return conf.absolute()
+
+
+def new_folder(outputs: Path) -> Path:
+    """Make a folder for one sweep that no other process has, and keep `outputs` out of git."""
+    outputs.mkdir(exist_ok=True)
+    ignore = outputs / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    for name in itertools.chain([stamp], (f"{stamp}-{n}" for n in itertools.count(2))):
+        try:
+            (outputs / name).mkdir()
+        except FileExistsError:
+            continue
+        return outputs / name
+    raise AssertionError("itertools.count ended")
+
+
+def folder_overrides(folder: Path) -> list[str]:
+    """Tell Hydra where a sweep's jobs go, and to write no log of its own."""
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    return [
+        f"hydra.run.dir='{quoted}/0'",
+        f"hydra.sweep.dir='{quoted}'",
+        "hydra/job_logging=disabled",
+        "hydra/hydra_logging=disabled",
+    ]
+
+
+def compose_one(overrides: Sequence[str]) -> "Job":
+    """The configuration as the main job would see it, without leaving a trace of composing it.
+
+    Raises:
+        ConfigError: It cannot be composed.
+    """
+    arranged = arrange(overrides)
+    conf = enter_project(arranged)
+    from vcmp.composition import compose
+
+    with tempfile.TemporaryDirectory() as folder:
+        return compose([*arranged, *folder_overrides(Path(folder))], conf=conf)[0]

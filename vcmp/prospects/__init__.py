@@ -1,0 +1,40 @@
+"""Prospects: what a policy can reach with a dataset, before anything is paid for.
+
+occasions   what the gate is going to decide on
+reach       whether a rule can pass at all
+worlds      what the runs of an unchanged agent may score
+chances     how often the gate comes to a verdict then
+recordings  what the tracking store knows of the baseline
+calls       what is asked of models at least
+"""
+
+from vcmp.prospects.calls import agent_calls, judge_calls
+from vcmp.prospects.chances import Chance, chances, needed_cases, needed_repeats
+from vcmp.prospects.occasions import Occasion, foresee
+from vcmp.prospects.reach import Reach, barred, counted_cases, reaches, warning
+from vcmp.prospects.recordings import Known, recall
+from vcmp.prospects.worlds import PASS_RATE, World, assumed, flips_of, is_repeated, recorded
+
+__all__ = [
+    "PASS_RATE",
+    "Chance",
+    "Known",
+    "Occasion",
+    "Reach",
+    "World",
+    "agent_calls",
+    "assumed",
+    "barred",
+    "chances",
+    "counted_cases",
+    "flips_of",
+    "foresee",
+    "is_repeated",
+    "judge_calls",
+    "needed_cases",
+    "needed_repeats",
+    "reaches",
+    "recall",
+    "recorded",
+    "warning",
+]

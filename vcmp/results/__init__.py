@@ -1,0 +1,60 @@
+"""Result files: what an evaluation leaves on disk, and all that a conclusion needs.
+
+outputs/<sweep>/sweep.json              how to conclude: baseline, gate, report, command
+outputs/<sweep>/<n>/results.jsonl       one result a line, appended as it finishes
+outputs/<sweep>/<n>/evaluation.json     everything else about the evaluation
+outputs/<sweep>/<n>/preferences.json    pairwise judges and the pairs of outputs they were to see
+outputs/<sweep>/<n>/preferences.jsonl   one of their preferences a line
+outputs/<sweep>/<n>/earlier/<k>/        the same two files of earlier runs of the same version
+outputs/<sweep>/baseline/               and of a baseline from elsewhere, with its earlier runs
+outputs/<sweep>/anchors/<k>/            and of each further baseline from elsewhere
+
+    files        writing whole files, reading JSON, damage in words
+    evaluations  one evaluation in its folder
+    pooling      several of one version as one
+    preferences  what pairwise judges thought of an evaluation's outputs
+    sweeps       a sweep: its record and its evaluations
+"""
+
+from vcmp.results.evaluations import append, load, save
+from vcmp.results.files import SCHEMA
+from vcmp.results.pooling import load_earlier, load_pooled, pool, save_earlier
+from vcmp.results.preferences import (
+    Preferences,
+    append_preference,
+    load_preferences,
+    save_preferences,
+)
+from vcmp.results.sweeps import (
+    ANCHORS,
+    BASELINE,
+    SweepRecord,
+    load_anchors,
+    load_baseline,
+    load_record,
+    load_sweep,
+    save_record,
+)
+
+__all__ = [
+    "ANCHORS",
+    "BASELINE",
+    "SCHEMA",
+    "Preferences",
+    "SweepRecord",
+    "append",
+    "append_preference",
+    "load",
+    "load_anchors",
+    "load_baseline",
+    "load_earlier",
+    "load_pooled",
+    "load_preferences",
+    "load_record",
+    "load_sweep",
+    "pool",
+    "save",
+    "save_earlier",
+    "save_preferences",
+    "save_record",
+]

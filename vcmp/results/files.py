@@ -1,0 +1,76 @@
+"""Files of JSON that are whole or not there, and what is said of those that are damaged."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vcmp.errors import ResultsError
+from vcmp.secrets import scrub
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA = 1
+"""Version of the files' layout; a reader refuses one it does not know."""
+
+
+def replace_file(path: Path, parts: Iterable[str]) -> None:
+    """Write a whole file or none: a reader never meets half of it."""
+    new = path.with_name(path.name + ".new")
+    with new.open("w", encoding="utf-8") as file:
+        file.writelines(parts)
+    new.replace(path)
+
+
+def line(document: Mapping[str, Any]) -> str:
+    """A document as a line of a JSONL file, with the values of keys scrubbed."""
+    return f"{scrub(json.dumps(document, ensure_ascii=True, default=str))}\n"
+
+
+def pretty(document: Mapping[str, Any]) -> str:
+    """A document as a JSON file for people, with the values of keys scrubbed."""
+    return f"{scrub(json.dumps(document, indent=1, ensure_ascii=True, default=str))}\n"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(document, dict):
+        raise damaged(path, ValueError("not a JSON object"))
+    return document
+
+
+def read_lines(path: Path) -> list[Any]:
+    """Read a JSONL file.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> ResultsError:
+    """The error to raise for a file that cannot be read."""
+    what = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+    return ResultsError(f"{path}: cannot be read ({what}). Evaluate again.")
+
+
+@cache
+def adapter(kind: type) -> "TypeAdapter[Any]":
+    """The reader of a type from JSON values."""
+    from pydantic import TypeAdapter  # 0.3 s, and only reading needs it
+
+    return TypeAdapter(kind)

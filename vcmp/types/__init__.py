@@ -1,0 +1,68 @@
+"""The nouns of vcmp, as frozen dataclasses. They know nothing of files, networks or each other's
+makers; every step is a function from some of them to others."""
+
+from vcmp.types.comparisons import (
+    Arm,
+    Comparison,
+    Delta,
+    Interval,
+    Paired,
+    Preference,
+    Sample,
+    Slice,
+)
+from vcmp.types.evaluations import (
+    Agent,
+    Answerer,
+    Case,
+    Dataset,
+    Evaluation,
+    Limits,
+    Plan,
+    Result,
+    Revision,
+    Score,
+    Scorer,
+    ScorerCard,
+    Usage,
+    Variant,
+    Version,
+)
+from vcmp.types.verdicts import (
+    Alert,
+    Conclusion,
+    Finding,
+    Outcome,
+    Verdict,
+)
+
+__all__ = [
+    "Agent",
+    "Alert",
+    "Answerer",
+    "Arm",
+    "Case",
+    "Comparison",
+    "Conclusion",
+    "Dataset",
+    "Delta",
+    "Evaluation",
+    "Finding",
+    "Interval",
+    "Limits",
+    "Outcome",
+    "Paired",
+    "Plan",
+    "Preference",
+    "Result",
+    "Revision",
+    "Sample",
+    "Score",
+    "Scorer",
+    "ScorerCard",
+    "Slice",
+    "Usage",
+    "Variant",
+    "Verdict",
+    "Version",
+]
