@@ -10,6 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("vcmp", deadline=None)  # a busy machine is no defect
+settings.load_profile("vcmp")
 
 ROOT = Path(__file__).parent.parent
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

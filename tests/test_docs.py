@@ -144,7 +144,7 @@ def test_commands_name_choices_that_exist():
     for page, words in commands():
         for word in words:
             group, _, choices = word.partition("=")
-            for choice in choices.strip("[]").split(",") if group in groups else ():
+            for choice in choices.strip("[]").split(",") if group in groups and choices else ():
                 path = f"conf/{group}/{choice}.yaml"
                 assert path in files() or (ROOT / path).is_file(), f"{page}: {word}"
 

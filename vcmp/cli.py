@@ -153,7 +153,8 @@ def help_text(conf: Path) -> str:
         "commands:",
         *(f"  vcmp {verb:<12} {what}" for verb, what in VERBS.items()),
         "",
-        "overrides: agent.<parameter>=, baseline=, repeats=, concurrency=, seed=, app=,",
+        "overrides: agent.<parameter>=, baseline=, baselines=, repeats=, pool=, concurrency=,",
+        "  seed=, app=, gate.looks=, gate.select=,",
         "  dataset.path=, provider.base_url=, provider.api_key_env=, tracking.uri=,",
         "  tracking.experiment=; several values (a,b) with --multirun make a sweep.",
     ]

@@ -43,7 +43,11 @@ class Field:
         return [
             [
                 self._compare(base, candidate),
-                *(compare(anchor, candidate) for anchor in anchors),
+                *(
+                    compare(anchor, candidate)
+                    for anchor in anchors
+                    if anchor.version.name != candidate.version.name
+                ),
             ]
             for candidate in (restrict(each, ids) for each in self.candidates)
         ]
@@ -106,7 +110,7 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
     """
     record = results.load_record(folder)
     evaluations = results.load_sweep(folder, record)
-    outside, anchors = results.load_baseline(folder), results.load_anchors(folder)
+    outside, anchors = results.load_baseline(folder), results.load_anchors(folder, evaluations)
     field, note = field_of(evaluations, record.baseline, outside, anchors)
     if field is None:
         conclusion = conclude_alone(evaluations, policy)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from vcmp.errors import ConfigError
@@ -10,7 +11,7 @@ from vcmp.gates.findings import answer, is_enough, lacking
 from vcmp.gates.holm import rejected
 from vcmp.gates.policy import Policy
 from vcmp.gates.questions import Question, never
-from vcmp.gates.relative import about_difference, natural_direction, refuse_statistic
+from vcmp.gates.relative import Direction, about_difference, natural_direction, refuse_statistic
 from vcmp.gates.words import signed
 from vcmp.statistics import Evidence
 from vcmp.statistics.slices import difference_by_tag
@@ -102,17 +103,20 @@ def _shared_scorers(comparison: Comparison) -> list[str]:
 
 def _alarm(comparison: Comparison, rule: str, losses: Sequence[_Loss], policy: Policy) -> Finding:
     """The finding about the largest loss, among the certain ones if there are any."""
-    tests = {number: each.is_certain for number, each in enumerate(losses)}
-    lost = rejected(tests, policy.fail_level)
-    worst = min(lost or tests, key=lambda number: losses[number].gain)
+
+    def is_certain(number: int, share: float) -> bool:
+        return losses[number].is_certain(policy.sharing(fails=share).fail_level)
+
+    lost = rejected({number: partial(is_certain, number) for number in range(len(losses))}, 1.0)
+    worst = min(lost or range(len(losses)), key=lambda number: losses[number].gain)
     question = _about(comparison, rule, losses[worst], [losses[n] for n in lost if n != worst])
-    share = lost[worst] / policy.fail_level if lost else 1 / len(losses)
+    share = lost.get(worst, 1 / len(losses))
     finding = answer(question, losses[worst].evidence, policy.sharing(fails=share))
     return finding if lost else replace(finding, outcome="pass", advice="", needed_cases=None)
 
 
 def _about(comparison: Comparison, rule: str, loss: _Loss, others: Sequence[_Loss]) -> Question:
-    direction = "higher" if loss.up else "lower"
+    direction: Direction = "higher" if loss.up else "lower"
     question = about_difference(comparison, loss.metric, rule, direction, margin=0.0)
     also = f" Lost as well: {', '.join(other.name for other in others)}." if others else ""
     # the two means that the question tells are those of all cases

@@ -39,6 +39,8 @@ def decide(comparison: Comparison, policy: Policy, further: Sequence[Comparison]
             rules that compare must pass there as well.
     """
     findings = hear(policy.rules, comparison, policy, further)
+    if findings:
+        findings = [*_unanswered(comparison), *findings]
     return _verdict(comparison, findings, policy, NO_RULE)
 
 
@@ -79,7 +81,8 @@ def decide_alone(examined: Comparison, policy: Policy) -> Verdict:
     verdict is invalid when results are missing or when every one failed.
     """
     rules = [rule for rule in policy.rules if not needs_baseline(rule)]
-    findings = [*_gaps(examined.candidate), *(rule(examined, policy) for rule in rules)]
+    gaps = [*_gaps(examined.candidate), *_unanswered(examined)]
+    findings = [*gaps, *(rule(examined, policy) for rule in rules)]
     return _verdict(examined, findings, policy, NO_RULE_ALONE)
 
 
@@ -93,7 +96,7 @@ def settle(verdicts: Sequence[Verdict], policy: Policy) -> Outcome:
 
 
 def _gaps(evaluation: Evaluation) -> Iterator[Finding]:
-    """What makes an evaluation worthless as evidence, whatever a policy asks for."""
+    """What an interrupted evaluation lacks, whatever a policy asks for."""
     n, n_asked = len(evaluation.results), evaluation.n_asked
     if n < n_asked:
         yield Finding(
@@ -104,7 +107,13 @@ def _gaps(evaluation: Evaluation) -> Iterator[Finding]:
             advice="Evaluate again, to the end.",
             n=n,
         )
-    if n and all(result.error for result in evaluation.results):
+
+
+def _unanswered(comparison: Comparison) -> Iterator[Finding]:
+    """A candidate none of whose results is an answer is no evidence of anything."""
+    errors = comparison.samples.get("error")
+    if errors and errors.scored and errors.total == errors.scored:
+        n = errors.scored
         yield Finding(
             rule="some case is answered",
             metric="error_rate",

@@ -46,6 +46,7 @@ class Recorded:
 
     @property
     def cases(self) -> tuple[Case, ...]:
+        """Those that were recorded, or more like them."""
         return self.runs.cases
 
     @property

@@ -21,6 +21,7 @@ class Share:
 
     @property
     def value(self) -> float:
+        """In [0, 1]."""
         return self.n / self.of
 
 
@@ -72,7 +73,7 @@ class SelfCheck:
     """The rules that failed or alerted without cause, most often first."""
     lost: tuple[str, ...]
     """Rules that the whole of the version's runs fails: that is no false alarm."""
-    flakiness: tuple[Flakiness, ...]
+    flakiness: tuple[Flakiness, ...] = ()
     skipped: tuple[str, ...] = ()
     """Metrics that these runs have no value of; the rules about them were not asked."""
     unjudged: str = ""

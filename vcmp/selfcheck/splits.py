@@ -58,15 +58,7 @@ def check(evaluation: Evaluation, policy: Policy, n_splits: int = SPLITS) -> Sel
     """
     runs = runs_of(evaluation)
     asked, skipped = _askable(policy, runs)
-    if not asked.rules:
-        raise ConfigError(
-            f"gate={policy.name}: has no rule that these runs could fail. Choose another: gate=…"
-        )
-    if not any(len(rows) > 1 for rows in runs.rows.values()):
-        raise ResultsError(
-            f"{evaluation.version.name} has one result a case, and a check of the gate compares "
-            "repeats.\n  Evaluate it with more: vcmp selfcheck repeats=8"
-        )
+    _refuse(evaluation, asked, runs)
     bench = _Bench(
         evaluation=evaluation,
         policy=asked,
@@ -75,28 +67,46 @@ def check(evaluation: Evaluation, policy: Policy, n_splits: int = SPLITS) -> Sel
     )
     causes = bench.causes()
     verdicts = [bench.split(random.Random(f"{SEED}/{number}")) for number in range(n_splits)]
-    false = [_false_alarms(verdict, asked.rules, causes) for verdict in verdicts]
-    gains = [_has_gain(verdict, asked.rules) for verdict in verdicts]
+    found = _count(bench, verdicts, causes)
+    flakiness = tuple(_flakiness(runs, metric) for metric in (*evaluation.scorers, ERROR))
+    return replace(found, flakiness=flakiness, skipped=skipped)
+
+
+def _refuse(evaluation: Evaluation, asked: Policy, runs: Runs) -> None:
+    if not asked.rules:
+        raise ConfigError(
+            f"gate={asked.name}: has no rule that these runs could fail. Choose another: gate=…"
+        )
+    if not any(len(rows) > 1 for rows in runs.rows.values()):
+        raise ResultsError(
+            f"{evaluation.version.name} has one result a case, and a check of the gate compares "
+            "repeats.\n  Evaluate it with more: vcmp selfcheck repeats=8"
+        )
+
+
+def _count(bench: "_Bench", verdicts: Sequence[Verdict], causes: Collection[int]) -> SelfCheck:
+    """What the verdicts say, without the cases that differ."""
+    rules, version = bench.policy.rules, bench.evaluation.version
+    false = [_false_alarms(verdict, rules, causes) for verdict in verdicts]
+    gains = [_has_gain(verdict, rules) for verdict in verdicts]
     names = [finding.rule for finding in verdicts[0].findings]
     return SelfCheck(
-        version=evaluation.version.name,
-        variant=evaluation.version.variant.name,
-        gate=policy.name,
-        alpha=policy.alpha,
-        n_cases=len(runs.cases),
-        n_clusters=len(clusters_of(runs.cases)),
-        repeats=evaluation.repeats,
+        version=version.name,
+        variant=version.variant.name,
+        gate=bench.policy.name,
+        alpha=bench.policy.alpha,
+        n_cases=len(bench.cases),
+        n_clusters=len(clusters_of(bench.cases)),
+        repeats=bench.evaluation.repeats,
         outcomes={
             outcome: _share([verdict.outcome == outcome for verdict in verdicts])
             for outcome in OUTCOMES
         },
         alerts=_share([verdict.alert != "" for verdict in verdicts]),
         false_alarms=_share([bool(places) for places in false]),
-        false_gains=_share(gains) if any(map(_is_superiority, asked.rules)) else None,
-        rules=_rates(false, names, asked.rules),
+        false_gains=_share(gains) if any(map(_is_superiority, rules)) else None,
+        rules=_rates(false, names, rules),
         lost=tuple(names[place] for place in causes),
-        flakiness=tuple(_flakiness(runs, metric) for metric in (*evaluation.scorers, ERROR)),
-        skipped=skipped,
         unjudged=next((v.reason for v in verdicts if v.outcome == "invalid"), ""),
     )
 
