@@ -1,5 +1,6 @@
 """What the stories share: a copied sample project in a git repository, and the command line."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -55,6 +56,32 @@ def run_vcmp(
         timeout=timeout,
         check=False,
     )
+
+
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database in which nothing is recorded, made once for all workers."""
+    file = tmp_path_factory.getbasetemp().parent / f"mlflow-{os.getppid()}.db"
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+            unfinished = file.with_suffix(".new")
+            command = [sys.executable, "-c", code, f"sqlite:///{unfinished}"]
+            subprocess.run(command, check=True, capture_output=True)
+            unfinished.replace(file)
+    return file
+
+
+def place_store(new_store: Path, project: Path) -> None:
+    """Spare a project the seconds that its first MLflow database takes."""
+    (project / "outputs").mkdir()
+    shutil.copyfile(new_store, project / "outputs/mlflow.db")
+
+
+@pytest.fixture
+def stored(new_store: Path, project: Path) -> None:
+    place_store(new_store, project)
 
 
 @pytest.fixture

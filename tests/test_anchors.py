@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Run, git, make_project, run_vcmp
+from tests.conftest import Run, git, make_project, place_store, run_vcmp
 
 SMALL = ("dataset.limit=8", "gate=short")
 GATE = "rules: [{_target_: vcmp.gates.Threshold, metric: concise, min: 0.99, evidence: point}]"
 
 
 @pytest.fixture(scope="module")
-def pinned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def pinned(tmp_path_factory: pytest.TempPathFactory, new_store: Path) -> tuple[Path, str]:
     """A project in which one of two candidates has passed, and basic was changed then; and the
     commit of the candidates."""
     project = make_project(tmp_path_factory.mktemp("anchors"))
+    place_store(new_store, project)
     (project / "conf/gate/short.yaml").write_text(GATE, encoding="utf-8")
     git(project, "add", ".")
     git(project, "commit", "-q", "-m", "Be short")

@@ -149,6 +149,7 @@ def test_commands_name_choices_that_exist():
                 assert path in files() or (ROOT / path).is_file(), f"{page}: {word}"
 
 
+@pytest.mark.usefixtures("stored")
 def test_what_the_pages_show_runs(project: Path, vcmp: Run):
     """Their agents, scorers and gates in one sweep; MLflow's analysis on what it recorded."""
     for path, text in files().items():

@@ -161,6 +161,7 @@ def test_ui_command_names_the_store(sweep):
     assert f"sqlite:///{project}/outputs/mlflow.db" in shown.stdout
 
 
+@pytest.mark.usefixtures("stored")
 def test_four_variants_of_a_sweep_over_temperature(project: Path, vcmp: Run):
     done = vcmp(
         "agent=empathetic,basic", "agent.temperature=0.0,0.7", "repeats=3", "dataset.limit=12",
@@ -180,6 +181,7 @@ def test_four_variants_of_a_sweep_over_temperature(project: Path, vcmp: Run):
         assert len((folder / str(number) / "results.jsonl").read_text("utf-8").splitlines()) == 36
 
 
+@pytest.mark.usefixtures("stored")
 def test_single_run_is_compared_with_the_recorded_baseline(project: Path, vcmp: Run):
     first = vcmp("agent=basic", "dataset.limit=20")
     second = vcmp("agent=empathetic", "dataset.limit=20")
@@ -190,6 +192,7 @@ def test_single_run_is_compared_with_the_recorded_baseline(project: Path, vcmp: 
     assert second.returncode in (0, 1, 3), second.stderr
 
 
+@pytest.mark.usefixtures("stored")
 def test_single_run_is_not_compared_with_a_baseline_on_other_cases(project: Path, vcmp: Run):
     vcmp("agent=basic", "dataset.limit=20")
 
@@ -204,6 +207,7 @@ def test_single_run_is_not_compared_with_a_baseline_on_other_cases(project: Path
 
 
 @pytest.mark.parametrize("agent", ["plain", "orders", "responses", "concise", "traced"])
+@pytest.mark.usefixtures("stored")
 def test_every_kind_of_agent_works(project: Path, vcmp: Run, agent: str):
     done = vcmp(f"agent={agent},basic", "dataset.limit=8", "tracking=none", "-m")
     (folder,) = folders(project)
@@ -215,6 +219,7 @@ def test_every_kind_of_agent_works(project: Path, vcmp: Run, agent: str):
         assert all(row["usage"]["output_tokens"] for row in rows)
 
 
+@pytest.mark.usefixtures("stored")
 def test_judged_scorers_and_the_guides_policy_work_without_a_key(project: Path, vcmp: Run):
     done = vcmp("agent=empathetic,basic", "scorers=judged", "gate=thresholds", "dataset.limit=30",
                 "tracking=none", "-m")  # fmt: skip
@@ -241,6 +246,7 @@ def test_nothing_slow_is_imported_to_show_or_refuse(project: Path):
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.usefixtures("stored")
 def test_baseline_of_another_revision_is_evaluated_from_a_worktree(project: Path, vcmp: Run):
     """The question of a pull request: better than what main ships?"""
     git(project, "checkout", "-q", "-b", "warmer")

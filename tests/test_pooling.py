@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import git, make_project, run_vcmp
+from tests.conftest import git, make_project, place_store, run_vcmp
 
 AGENTS = """
 import random
@@ -50,9 +50,10 @@ def run(project: Path, *more: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run, Run]:
+def story(tmp_path_factory: pytest.TempPathFactory, new_store: Path) -> tuple[Path, Run, Run]:
     """A project with dice in its agents, in which two versions were evaluated twice."""
     project = make_project(tmp_path_factory.mktemp("pooling"))
+    place_store(new_store, project)
     write(project, "agents/dice.py", AGENTS)
     for name, rate in {"fair": 0.5, "lucky": 0.6}.items():
         node = f"_target_: agents.dice.answer\n_partial_: true\nrate: {rate}\n"

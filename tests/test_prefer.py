@@ -495,6 +495,7 @@ def test_the_scripted_demo_compares_too_and_says_that_it_is_one(project: Path, v
     assert len(record["judges"]["preferred"]["digest"]) == 64
 
 
+@pytest.mark.usefixtures("stored")
 def test_an_agent_that_traces_itself_can_be_compared(project: Path, vcmp: Run):
     """Its module turns tracing on for the whole process; the judge's calls leave no trace."""
     done = vcmp("agent=traced,basic", "scorers=preferred", "gate=none", "dataset.limit=6", "-m")

@@ -275,6 +275,7 @@ def test_agent_errors_count_as_the_worst_score():
     assert found.lost == ("no case fails",)
 
 
+@pytest.mark.usefixtures("stored")
 def test_a_real_agent_is_checked_recorded_and_then_planned_with(project: Path, vcmp: Run):
     """What the check has paid for tells `vcmp plan` how much the agent varies."""
     said = itertools.count()

@@ -203,6 +203,7 @@ def test_a_metric_that_nobody_scored_cannot_pass_a_gate(project: Path, vcmp: Run
     assert "empathy" in done.stdout
 
 
+@pytest.mark.usefixtures("stored")
 def test_mlflow_scorers_work_as_they_are(project: Path, vcmp: Run):
     with OpenAIServer(answer, judge=lambda body: {"rationale": "fine", "result": "yes"}) as server:
         done = vcmp("agent=basic", "scorers=mlflow", "provider=compatible", "gate=none",
@@ -253,6 +254,7 @@ def test_an_agent_that_sets_mlflow_up_by_itself_leaves_no_trace_elsewhere(
         assert not any(counts.values())
 
 
+@pytest.mark.usefixtures("stored")
 def test_an_agents_own_traces_become_the_cases_one_trace(project: Path, vcmp: Run):
     done = vcmp("agent=traced,basic", write_cases(project, 6), "-m")
 
@@ -283,6 +285,7 @@ def answer(question):
 """
 
 
+@pytest.mark.usefixtures("stored")
 def test_the_value_of_a_key_reaches_no_file_and_no_screen(project: Path, vcmp: Run):
     write(project, "agents/leaky.py", LEAKY)
     write(project, "conf/agent/leaky.yaml", "_target_: agents.leaky.answer\n_partial_: true\n")
@@ -335,6 +338,7 @@ def test_a_run_without_any_answer_does_not_pass(project: Path, vcmp: Run):
     assert done.returncode == 4, done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("stored")
 def test_rules_about_one_version_hold_without_a_baseline(project: Path, vcmp: Run):
     write(project, "conf/gate/strict.yaml",
           "rules: [{_target_: vcmp.gates.Threshold, metric: empathy, min: 0.5}]")  # fmt: skip

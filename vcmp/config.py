@@ -17,6 +17,7 @@ from vcmp.digests import digest_of
 from vcmp.errors import ConfigError
 from vcmp.gates import Policy
 from vcmp.pipeline import Sweep
+from vcmp.policies import build_policy
 from vcmp.results import SweepRecord
 from vcmp.secrets import scrub
 from vcmp.targets import Builder, imported_sources, refuse_inputs
@@ -126,20 +127,6 @@ def build_tracker(job: Job, builder: Builder) -> "MlflowTracker | None":
         f"tracking={job.choices.get('tracking')}",
     )
     return tracker
-
-
-def build_policy(gate: Mapping[str, Any], name: str, builder: Builder) -> Policy:
-    """The gate policy that a composed `gate` group describes.
-
-    Raises:
-        ConfigError: A rule, or a key of the policy, is wrong; the message counts rules from 1.
-    """
-    rules = tuple(
-        builder.build(rule, f"gate={name}, rule {number}")
-        for number, rule in enumerate(gate["rules"], start=1)
-    )
-    primary = tuple(gate["primary"])
-    return Policy(**{**gate, "name": name, "rules": rules, "primary": primary})
 
 
 def name_variants(jobs: Sequence[Job]) -> list[str]:

@@ -1,7 +1,9 @@
-"""Gate policies outside of a composed configuration: a file like conf/gate/*.yaml, a mapping."""
+"""Gate policies: of a composed configuration, a file like conf/gate/*.yaml, or a mapping."""
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vcmp.composition import GateConfig, explain
-from vcmp.config import build_policy
 from vcmp.errors import ConfigError, suggest
 from vcmp.gates import Policy
+from vcmp.project import compose_one
+from vcmp.results import SweepRecord
 from vcmp.screening import check_file
 from vcmp.targets import Builder
 
@@ -41,6 +44,49 @@ def load_policy(policy: Any) -> Policy:
         )
     where = f"gate={name}"
     return build_policy(_complete(gate, where), name, Builder(Path.cwd()))
+
+
+def build_policy(gate: Mapping[str, Any], name: str, builder: Builder) -> Policy:
+    """The gate policy that a composed `gate` group describes.
+
+    Raises:
+        ConfigError: A rule, or a key of the policy, is wrong; the message counts rules from 1.
+    """
+    rules = tuple(
+        builder.build(rule, f"gate={name}, rule {number}")
+        for number, rule in enumerate(gate["rules"], start=1)
+    )
+    primary = tuple(gate["primary"])
+    return Policy(**{**gate, "name": name, "rules": rules, "primary": primary})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """How a sweep is to be concluded."""
+
+    policy: Policy
+    report: Mapping[str, Any]
+    """Template and limit of the report."""
+
+
+def choose(record: SweepRecord, overrides: Sequence[str]) -> Choice:
+    """What a sweep was run with; with overrides, gate and report of the configuration as it is now,
+    the gate by the name that the sweep was run with unless an override names another.
+
+    Raises:
+        ConfigError: A rule, or a key of the policy, is wrong.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # a rule may be the project's own
+    if not overrides:
+        builder = Builder(Path.cwd(), record.trust)
+        policy = build_policy(record.policy, record.gate, builder)
+        return Choice(policy=policy, report=record.report)
+    chosen = any(override.startswith("gate=") for override in overrides)
+    job = compose_one(overrides if chosen else [*overrides, f"gate={record.gate}"])
+    builder = Builder(Path.cwd(), tuple(job.config["trust"]))
+    policy = build_policy(job.config["gate"], job.choices["gate"], builder)
+    return Choice(policy=policy, report=job.config["report"])
 
 
 def _read(path: Path, above: Sequence[Path] = ()) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """`vcmp selfcheck`: the gate's own false alarms, on this dataset and with these scorers."""
 
 import argparse
-import os
 import shlex
 import shutil
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -38,7 +36,9 @@ def run(options: list[str], overrides: list[str]) -> int:
         raise ConfigError(f"--splits {parsed.splits} compares nothing. Give it 1 or more.")
     console = make_console()
     if parsed.folder:
-        policy = _policy(parsed.folder, overrides)
+        from vcmp import policies, results
+
+        policy = policies.choose(results.load_record(parsed.folder), overrides).policy
         return _check(parsed.folder, policy, parsed.splits, console)
     job = _compose(overrides)
     from vcmp.config import settle
@@ -94,23 +94,6 @@ def _evaluate(settings: "Settings", folder: Path, console: "Console") -> int:
     conclusions.write_reports(conclusion, folder, **settings.record.report)
     pipeline.record(conclusion, sweep)
     return 0
-
-
-def _policy(folder: Path, overrides: Sequence[str]) -> "Policy":
-    """The gate that the sweep ran with, or the one that an override names."""
-    from vcmp import config, results
-    from vcmp.targets import Builder
-
-    record = results.load_record(folder)
-    if not overrides:
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())  # a rule may be the project's own
-        builder = Builder(Path.cwd(), record.trust)
-        return config.build_policy(record.policy, record.gate, builder)
-    chosen = any(override.startswith("gate=") for override in overrides)
-    job = compose_one(overrides if chosen else [*overrides, f"gate={record.gate}"])
-    builder = Builder(Path.cwd(), tuple(job.config["trust"]))
-    return config.build_policy(job.config["gate"], job.choices["gate"], builder)
 
 
 def _check(folder: Path, policy: "Policy", n_splits: int, console: "Console") -> int:
