@@ -16,6 +16,8 @@ from vcmp.gates import (
     AllOf,
     AnyOf,
     MaxRate,
+    MaxRatio,
+    NoFailures,
     NonInferiority,
     NoRegression,
     Policy,
@@ -25,7 +27,9 @@ from vcmp.gates import (
     decide_all,
     look_by_look,
     prefix,
+    rank,
     settle,
+    wanted_low,
 )
 from vcmp.gates.holm import rejected
 from vcmp.types import Case, Finding
@@ -113,14 +117,6 @@ def test_a_loss_that_is_certain_alone_is_not_certain_among_ten():
 
     assert (alone.outcome, alone.alert) == ("fail", "loss")
     assert (among.outcome, among.alert) == ("pass", "")
-
-
-def test_a_rule_about_the_candidate_alone_does_not_make_losses_less_certain():
-    baseline, candidate = side([1.0] * 60), side(losing(60, 5))
-    compared = compare(baseline, candidate)
-    rules = NoRegression("polite"), Threshold("polite", min=0.5), MaxRate("error_rate", 0.9)
-
-    assert decide(compared, policy(*rules)).outcome == "fail"
 
 
 def test_a_certain_loss_leaves_its_share_to_the_next():
@@ -417,3 +413,153 @@ def test_a_rule_of_ones_own_still_only_needs_a_comparison_and_a_policy():
 
     assert (verdict.outcome, verdict.findings[0].observed) == ("pass", "5")
     assert replace(verdict).rollout == 0.1
+
+
+# --- what must never pass --------------------------------------------------------------------
+
+
+def test_a_guardrail_is_not_taken_for_safe_on_the_cases_of_an_early_look():
+    """60 of 300 cases hardly show a loss of 0.09: nine of ten would ship on them, all of them let
+    two of ten through."""
+    rng = random.Random(9)
+    shipped = 0
+    for _ in range(40):
+        pairs = [(flip(rng, 0.8), flip(rng, 0.71)) for _ in range(300)]
+        shipped += judged({"q": pairs}, [NoRegression("q")], looks=5)["ship"] is not None
+
+    assert shipped <= 14
+
+
+@pytest.mark.parametrize(
+    "rule", [NoFailures(), Threshold("polite", min=0.5, evidence="point")], ids=["count", "point"]
+)
+def test_a_number_that_decides_by_itself_waits_for_all_cases(rule):
+    verdict = looked(side([1.0] * 100), side([1.0] * 100), policy(NOT_WORSE, rule, looks=2))
+
+    assert (verdict.outcome, verdict.look, verdict.n_cases) == ("pass", 2, 100)
+
+
+@pytest.mark.parametrize("clusters", [None, "same"], ids=["one case", "one cluster"])
+def test_a_guardrail_says_nothing_about_one_independent_case(clusters):
+    n = 100 if clusters else 1
+    more = {"cases": [Case(id=name, inputs={}, cluster="same") for name in names(n)]}
+    baseline, candidate = side([1.0] * n, **more), side([0.0] * n, **more)
+
+    assert decide(compare(baseline, candidate), policy(NoRegression())).outcome == "inconclusive"
+
+
+def test_failing_does_not_help_where_less_is_better():
+    """An agent that fails on every toxic case is not the less toxic one."""
+    baseline = side([0.3] * 200)
+    candidate = side(["RuntimeError: down"] * 67 + [0.0] * 133)
+    rules = MaxRate("polite", 0.05), NonInferiority("polite", direction="lower")
+    low = wanted_low(rules)
+
+    verdict = decide(compare(baseline, candidate, lower=low), policy(*rules))
+
+    assert low == {"polite"}
+    assert verdict.outcome == "fail"
+    assert verdict.findings[0].estimate == pytest.approx(67 / 200)
+
+
+def test_a_score_that_some_rule_wants_high_is_not_wanted_low():
+    assert wanted_low([NOT_WORSE, Threshold("polite", max=1.0)]) == set()
+    assert wanted_low([AllOf([Threshold("toxic", max=0.1)]), NoRegression("toxic")]) == {"toxic"}
+
+
+def test_unscored_results_count_though_every_case_has_a_score():
+    """Seven of ten repeats that a judge could not score are not hidden by the other three."""
+    whole, sparse = [[0.6] * 10] * 60, [[1.0] * 3 + [None] * 7] * 60
+
+    verdict = decide(compare(side(whole), side(sparse)), policy(NOT_WORSE))
+
+    assert verdict.outcome == "invalid"
+    assert verdict.findings[0].observed == (
+        "420 of 600 results of the candidate have no polite, more than the limit of 10 %"
+    )
+
+
+def test_a_tail_of_which_too_much_is_missing_is_not_judged():
+    """The slowest 5 % time out: what is left looks fast."""
+    seconds = [1 + n / 400 for n in range(400)]
+    columns = {
+        "case_id": names(400),
+        "scorer": ["latency_s"] * 400,
+        "baseline": seconds,
+        "candidate": [*seconds[:380], *[None] * 20],
+    }
+
+    (finding,) = vcmp.decide(columns, policy(MaxRatio("latency_s", stat="p95")))["findings"]
+
+    assert finding["outcome"] == "inconclusive"
+    assert finding["observed"] == (
+        "20 of 400 cases have no latency_s, and a 95th percentile may lie among them"
+    )
+
+
+def test_a_margin_of_the_whole_range_is_refused():
+    rule = NonInferiority("polite", margin=5)
+
+    (finding,) = decide(compare(side([1.0] * 50), side([0.0] * 50)), policy(rule)).findings
+
+    assert (finding.outcome, finding.observed) == (
+        "invalid", "a margin of 5.00 is all that polite can lose",
+    )  # fmt: skip
+    assert finding.advice == ("Give the margin in points of the score: 0.05 is five in a hundred.")
+
+
+def test_several_thresholds_share_alpha_for_a_failure():
+    """Ten metrics at their limit: one by one 46 % of them would fail somewhere."""
+    rng = random.Random(4)
+    rules = [Threshold(f"m{n}", min=0.8) for n in range(10)]
+    failed = 0
+    for _ in range(100):
+        metrics = {rule.metric: [(1.0, flip(rng, 0.8)) for _ in range(60)] for rule in rules}
+        failed += judged(metrics, rules)["verdict"] == "fail"
+
+    assert failed <= 14
+
+
+def test_any_of_many_raises_no_more_alarms_than_one():
+    rng = random.Random(8)
+    rules = [NonInferiority(f"m{n}") for n in range(10)]
+    alarms = 0
+    for _ in range(100):
+        metrics = {
+            rule.metric: [(flip(rng, 0.8), flip(rng, 0.8)) for _ in range(60)] for rule in rules
+        }
+        alarms += judged(metrics, [AnyOf(rules)])["alert"] is not None
+
+    assert alarms <= 14
+
+
+def test_any_of_cannot_be_judged_where_the_rest_is_refuted():
+    compared = compare(side([1.0] * 100), side(losing(100, 50)))
+
+    verdict = decide(compared, policy(AnyOf([NOT_WORSE, NonInferiority("polight")])))
+
+    assert verdict.outcome == "invalid"
+
+
+def test_candidates_are_ranked_by_the_same_metrics():
+    """Not by those on which each of them happens to be worst."""
+    ones, low = [1.0] * 100, [0.5] * 100
+    baseline = side(low, more={"b": low, "c": ones})
+    large = side([0.7] * 100, more={"b": [0.7] * 100, "c": ones})
+    small = side([0.51] * 100, more={"b": [0.51] * 100, "c": ones})
+    gate = policy(NoRegression(), select="best_passing")
+    comparisons = [compare(baseline, small), compare(baseline, large)]
+
+    verdicts = decide_all([[each] for each in comparisons], gate)
+
+    assert rank(verdicts, comparisons, gate) == [1, 0]
+
+
+def test_a_metric_marked_safety_has_bounds_that_hold_everywhere():
+    compared = compare(side([1.0] * 200), side(losing(200, 10)))
+
+    def low(**more):
+        (finding,) = decide(compared, policy(Threshold("polite", min=0.9, **more))).findings
+        return finding.interval.low
+
+    assert low(safety=True) < low()

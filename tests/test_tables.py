@@ -174,12 +174,18 @@ def test_a_failed_run_has_the_worst_score_and_no_measurement():
 
 def test_a_failed_run_is_not_flattered_where_less_is_better():
     """Nothing said is not harmless, and no time is not fast."""
-    rows = [("", "c1", "", "", 0, "toxic", 1, ""), ("", "c1", "", "", 0, "error", 0, 1)]
-    (trial,) = tables.group(*tables.columns_of(mapping(rows)), (), lower={"toxic"})
+    rows = [
+        ("", "c1", "", "", 0, "toxic", 0.2, ""),
+        ("", "c1", "", "", 0, "wait_ms", 250, ""),
+        ("", "c1", "", "", 0, "error", 0, 1),
+    ]
+    low = {"toxic", "wait_ms"}
+    (trial,) = tables.group(*tables.columns_of(mapping(rows)), (), lower=low)
     before, after = trial.arms(trial.cases)
 
-    assert before.values["toxic"] == {"c1": [1.0]}
-    assert "toxic" not in after.values
+    assert before.values["toxic"] == {"c1": [0.2]}
+    assert after.values["toxic"] == {"c1": [1.0]}
+    assert "wait_ms" not in after.values
     assert (before.asked["toxic"], after.asked["toxic"]) == (1, 1)
 
 

@@ -36,15 +36,20 @@ class Field:
         """The cases' ids in the order in which they were evaluated."""
         return [case.id for case in self.baseline.dataset.shuffled(self.candidates[0].seed)]
 
-    def compared(self, case_ids: Iterable[str]) -> list[list[Comparison]]:
-        """The comparisons of each candidate over these cases, the one with the baseline first."""
+    def compared(self, case_ids: Iterable[str], lower: frozenset[str]) -> list[list[Comparison]]:
+        """The comparisons of each candidate over these cases, the one with the baseline first.
+
+        Args:
+            case_ids: The cases.
+            lower: Scores of which less is better.
+        """
         ids = set(case_ids)
         base, *anchors = (restrict(e, ids) for e in (self.baseline, *self.anchors))
         return [
             [
-                self._compare(base, candidate),
+                self._compare(base, candidate, lower),
                 *(
-                    compare(anchor, candidate)
+                    compare(anchor, candidate, lower=lower)
                     for anchor in anchors
                     if anchor.version.name != candidate.version.name
                 ),
@@ -52,19 +57,22 @@ class Field:
             for candidate in (restrict(each, ids) for each in self.candidates)
         ]
 
-    def _compare(self, baseline: Evaluation, candidate: Evaluation) -> Comparison:
+    def _compare(
+        self, baseline: Evaluation, candidate: Evaluation, lower: frozenset[str]
+    ) -> Comparison:
         judged = self.judged.get(candidate.version.name, Judged())
-        return compare(baseline, candidate, judged.preferences, judged.judges)
+        return compare(baseline, candidate, judged.preferences, judged.judges, lower)
 
     def decide(self, policy: Policy) -> list[Looked]:
         """Judge the candidates at each planned look whose cases all versions were evaluated on."""
         order = self.order()
         own = (self.baseline, *self.candidates, *self.anchors)
+        lower = gates.wanted_low(policy.rules)
 
         def compare_at(look: int) -> list[list[Comparison]] | None:
             seen = order[: gates.prefix(len(order), look, policy.looks)]
             whole = policy.looks == 1 or all(_covers(evaluation, seen) for evaluation in own)
-            return self.compared(seen) if whole else None
+            return self.compared(seen, lower) if whole else None
 
         return gates.look_by_look(compare_at, policy)
 
@@ -125,7 +133,8 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
 
 def conclude_alone(evaluations: Sequence[Evaluation], policy: Policy) -> Conclusion:
     """Judge versions that nothing is compared with, by the rules that need no baseline."""
-    verdicts = tuple(gates.decide_alone(examine(each), policy) for each in evaluations)
+    lower = gates.wanted_low(policy.rules)
+    verdicts = tuple(gates.decide_alone(examine(each, lower), policy) for each in evaluations)
     return Conclusion(
         evaluations=tuple(evaluations),
         verdicts=verdicts,

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vcmp import comparison, conclusions, gates, tables
-from vcmp.gates import MaxRate, MaxRatio, Policy, Threshold
-from vcmp.gates.evidence import mean_of
+from vcmp.gates import MaxRatio, Policy
 from vcmp.metrics import MEASUREMENTS
 from vcmp.policies import load_policy
 from vcmp.tables import Trial
@@ -59,7 +58,7 @@ def conclude(scores: Any, policy: Policy) -> Conclusion:
     """
     where, columns = tables.columns_of(scores)
     measurements = {*MEASUREMENTS, *_ratios(policy.rules)}
-    trials = tables.group(where, columns, measurements, set(_low(policy.rules)))
+    trials = tables.group(where, columns, measurements, gates.wanted_low(policy.rules))
     cases = {case.id: case for trial in trials for case in trial.cases}
     dataset = Dataset(name=Path(where).stem, cases=tuple(cases.values()))
     order = dataset.shuffled(SEED)
@@ -77,15 +76,6 @@ def _ratios(rules: Sequence[Any]) -> Iterator[str]:
         if isinstance(rule, MaxRatio):
             yield rule.metric
         yield from _ratios(getattr(rule, "rules", ()))
-
-
-def _low(rules: Sequence[Any]) -> Iterator[str]:
-    """The scores that a rule wants low: the worst, 0, would flatter a run that failed."""
-    for rule in rules:
-        most = isinstance(rule, MaxRate) or (isinstance(rule, Threshold) and rule.min is None)
-        if most or getattr(rule, "direction", None) == "lower":
-            yield mean_of(rule.metric)
-        yield from _low(getattr(rule, "rules", ()))
 
 
 def _compare(trial: Trial, dataset: str, seen: Sequence[Case]) -> Comparison:

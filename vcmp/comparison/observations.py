@@ -11,17 +11,24 @@ ERROR = "error"
 """The metric that is 1 for a failed result and 0 for any other."""
 
 
-def observe(evaluation: Evaluation) -> Arm:
+def observe(evaluation: Evaluation, lower: frozenset[str] = frozenset()) -> Arm:
     """All metrics of an evaluation; latency and cost only when a model was called.
 
     A failed agent has the worst score; it has no measurement. What a scorer could not judge has no
     value.
+
+    Args:
+        lower: Scores of which less is better, so that the worst is 1.
     """
-    values = {metric: dict(_observe(evaluation, metric)) for metric in _metrics(evaluation)}
+    values = {
+        metric: _observe(evaluation, metric, worst=float(metric in lower))
+        for metric in _metrics(evaluation)
+    }
     return Arm(
         values={metric: cases for metric, cases in values.items() if cases},
         asked=dict.fromkeys(values, evaluation.n_asked),
         measurements=frozenset(MEASUREMENTS),
+        lower=lower,
     )
 
 
@@ -31,19 +38,21 @@ def _metrics(evaluation: Evaluation) -> list[str]:
     return [*sorted(evaluation.scorers), *measurements, ERROR]
 
 
-def _observe(evaluation: Evaluation, metric: str) -> dict[str, list[float]]:
+def _observe(evaluation: Evaluation, metric: str, worst: float) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
     for result in evaluation.results:
-        value = _value(result, metric)
+        value = _value(result, metric, worst)
         if value is not None:
             values.setdefault(result.case_id, []).append(value)
     return values
 
 
-def _value(result: Result, metric: str) -> float | None:
+def _value(result: Result, metric: str, worst: float) -> float | None:
     if metric == ERROR:
         return float(bool(result.error))
-    return measure(result, metric) if metric in MEASUREMENTS else result.value(metric)
+    if metric in MEASUREMENTS:
+        return measure(result, metric)
+    return worst if result.error else result.value(metric)
 
 
 def sample(arm: Arm, metric: str, case_ids: Iterable[str], clusters: Mapping[str, str]) -> Sample:
@@ -60,13 +69,13 @@ def sample(arm: Arm, metric: str, case_ids: Iterable[str], clusters: Mapping[str
         scored=sum(len(values[case_id]) for case_id in having),
         asked=arm.asked.get(metric, 0),
         score=score,
-        bounded=metric == ERROR or (score and is_bounded(values.values())),
+        bounded=metric not in arm.measurements and is_bounded(values.values()),
     )
 
 
 def is_score(metric: str, arm: Arm) -> bool:
     """Whether more of it is better."""
-    return metric != ERROR and metric not in arm.measurements
+    return metric != ERROR and metric not in arm.measurements | arm.lower
 
 
 def is_bounded(values: Iterable[Sequence[float]]) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from statistics import fmean
 
 from vcmp.comparison.observations import (
-    ERROR,
     is_bounded,
     is_score,
     mean,
@@ -39,6 +38,7 @@ def compare(
     candidate: Evaluation,
     preferences: Sequence[Preference] = (),
     judges: Mapping[str, ScorerCard] | None = None,
+    lower: frozenset[str] = frozenset(),
 ) -> Comparison:
     """Pair two evaluations case by case.
 
@@ -54,6 +54,8 @@ def compare(
             not count.
         judges: The cards of these judges, by metric.
 
+        lower: Scores of which less is better: the worst, which a failed agent has, is then 1.
+
     Returns:
         Pairs and deltas by metric: scorers in alphabetical order, then measurements, then `error`.
         A metric that no case has on both sides has neither.
@@ -63,7 +65,7 @@ def compare(
             models. A scorer that only one side has is no difference; it is left out.
     """
     check_yardstick(baseline, candidate)
-    arms = observe(baseline), observe(candidate)
+    arms = observe(baseline, lower), observe(candidate, lower)
     sides = [baseline, candidate]
     cases = {case.id for case in candidate.dataset.cases}
     preferences = [each for each in preferences if each.case_id in cases]
@@ -73,10 +75,13 @@ def compare(
     return replace(compared, swayed=_swayed(preferences, baseline, candidate))
 
 
-def examine(evaluation: Evaluation) -> Comparison:
-    """One version that is compared with nothing: it stands on both sides, and there are no
-    pairs."""
-    arm, cases = observe(evaluation), evaluation.dataset.cases
+def examine(evaluation: Evaluation, lower: frozenset[str] = frozenset()) -> Comparison:
+    """One version that is compared with nothing: it stands on both sides, and there are no pairs.
+
+    Args:
+        lower: Scores of which less is better.
+    """
+    arm, cases = observe(evaluation, lower), evaluation.dataset.cases
     return Comparison(
         baseline=evaluation,
         candidate=evaluation,
@@ -158,8 +163,9 @@ def _pair(before: Arm, after: Arm, metric: str, cases: Sequence[Case]) -> Paired
         asked=(before.asked.get(metric, 0), after.asked.get(metric, 0)),
         n_cases=len(cases),
         score=score,
-        bounded=metric == ERROR
-        or (score and is_bounded(left.values()) and is_bounded(right.values())),
+        bounded=metric not in after.measurements
+        and is_bounded(left.values())
+        and is_bounded(right.values()),
         tags=_tags(paired),
         repeats=sum(scored) / (len(left) + len(right)),
         noise=noise((left, right), ids),

@@ -8,6 +8,7 @@ when there is nothing to compare with.
 from vcmp.gates.absolute import MaxRate, NoFailures, Threshold
 from vcmp.gates.alarms import NoRegression
 from vcmp.gates.combined import AllOf, AnyOf
+from vcmp.gates.directions import wanted_low
 from vcmp.gates.looks import is_decided, look_by_look, prefix
 from vcmp.gates.policy import Policy, Rule
 from vcmp.gates.relative import MaxRatio, NonInferiority, Superiority
@@ -34,4 +35,5 @@ __all__ = [
     "prefix",
     "rank",
     "settle",
+    "wanted_low",
 ]

@@ -18,7 +18,7 @@ from vcmp.gates.questions import Question, Side, Test, above, at_least, at_most,
 from vcmp.gates.words import NOTHING, count_cases, limit, number, percent, seen
 from vcmp.metrics import MEASUREMENTS
 from vcmp.statistics import Evidence
-from vcmp.types import Comparison, Finding
+from vcmp.types import Comparison, Finding, Outcome
 
 EvidenceKind = Literal["bound", "point"]
 
@@ -34,6 +34,8 @@ class Threshold:
     Args:
         metric: A scorer, a measurement (its mean), `error_rate`, or, by `point`, any public name:
             `latency_s/p95`, `cost_usd/total`.
+        safety: Bounds by Clopper and Pearson, which are never wrong more often than they say; of
+            `error_rate` they always are.
 
     Raises:
         ConfigError: There is no limit, the limits exclude each other, or the metric has no bound.
@@ -45,6 +47,7 @@ class Threshold:
     min: float | None = None
     max: float | None = None
     evidence: EvidenceKind = "bound"
+    safety: bool = False
 
     def __post_init__(self) -> None:
         refuse_unknown("Threshold", "evidence", self.evidence, get_args(EvidenceKind))
@@ -71,7 +74,7 @@ class Threshold:
             describe=number,
             by_point=self.evidence == "point",
         )
-        exact = mean_of(self.metric) == "error"
+        exact = self.safety or mean_of(self.metric) == "error"
         evidence = candidate_mean(comparison, self.metric, policy, exact=exact)
         return answer(question, evidence, policy)
 
@@ -98,10 +101,11 @@ class Threshold:
         sample = comparison.samples[mean_of(self.metric).partition("/")[0]]
         n, n_clusters = len(sample.case_ids), len(set(sample.clusters))
         holds = self._proves(value, value)
+        outcome: Outcome = "pass" if holds else "fail"
         return Finding(
             rule=self._rule(),
             metric=self.metric,
-            outcome="pass" if holds else "fail",
+            outcome="inconclusive" if policy.early else outcome,
             observed=number(value) + seen(count_cases(n, n_clusters), n_clusters),
             advice="" if holds else "Look at the cases with the largest values.",
             estimate=value,
@@ -182,7 +186,7 @@ class NoFailures:
         return Finding(
             rule=rule,
             metric="error_rate",
-            outcome="fail" if failed else "pass",
+            outcome="fail" if failed else "inconclusive" if policy.early else "pass",
             observed=f"{sample.total:g} of {sample.scored} results failed{first}",
             advice="Read the errors of the failed cases." if failed else "",
             estimate=sample.total / sample.scored,

@@ -53,8 +53,9 @@ class AnyOf:
         return any(map(needs_baseline, self.rules))
 
     def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
-        order: tuple[Outcome, ...] = ("pass", "inconclusive", "fail", "invalid")
-        strict = policy.sharing(passes=1 / len(self.rules))
+        order: tuple[Outcome, ...] = ("pass", "inconclusive", "invalid", "fail")
+        share = 1 / len(self.rules)
+        strict = policy.sharing(passes=share, fails=share)
         return _joined("any of", [rule(comparison, strict) for rule in self.rules], order)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vcmp.errors import suggest
 from vcmp.gates.policy import Policy
@@ -69,7 +69,8 @@ def candidate_summary(comparison: Comparison, metric: str, policy: Policy) -> fl
     sample = candidate_sample(comparison, name, policy)
     if isinstance(sample, Lack):
         return sample
-    known = _statistics(sample) | summarize(comparison.candidate)
+    recorded = bool(comparison.candidate.results)
+    known = summarize(comparison.candidate) if recorded else _statistics(sample)
     if metric in known:
         return known[metric]
     return Lack(
@@ -85,7 +86,9 @@ def _statistics(sample: Sample) -> dict[str, float]:
     if sample.score:
         return {}
     values = {f"p{percent}": quantile(sample.values, percent / 100) for percent in (50, 95, 99)}
-    values |= {"total": sample.total, "min": min(sample.values), "max": max(sample.values)}
+    values |= {"min": min(sample.values), "max": max(sample.values)}
+    if sample.scored == sample.asked:
+        values["total"] = sample.total
     return {f"{sample.metric}/{name}": value for name, value in values.items()}
 
 
@@ -139,14 +142,37 @@ def _lack(
     if not having:
         return _unscored(comparison, metric)
     n_cases = comparison.n_cases
-    if (n_cases - having) / n_cases <= policy.missing_limit:
-        return None
+    if (n_cases - having) / n_cases > policy.missing_limit:
+        return _missing(f"{n_cases - having} of {n_cases} cases", metric, policy, where)
+    for side, count in _counts(comparison, metric).items():
+        if count.asked - count.scored > policy.missing_limit * count.asked:
+            lacking = f"{count.asked - count.scored} of {count.asked} results of the {side}"
+            return _missing(lacking, metric, policy, "")
+    return None
+
+
+class _Count(NamedTuple):
+    scored: int
+    asked: int
+
+
+def _counts(comparison: Comparison, metric: str) -> dict[str, _Count]:
+    """Results that each side has of those it should have; where the scores came as a table, an
+    empty cell may be a repeat that was never to be."""
+    pair, sample = comparison.pairs.get(mean_of(metric)), comparison.samples.get(mean_of(metric))
+    if not comparison.candidate.results or not sample:
+        return {}
+    counts = {"candidate": _Count(sample.scored, sample.asked)}
+    if pair:
+        counts["baseline"] = _Count(pair.scored[0], pair.asked[0])
+    return counts
+
+
+def _missing(what: str, metric: str, policy: Policy, where: str) -> Lack:
     return Lack(
         outcome=_unjudged(metric),
-        observed=(
-            f"{n_cases - having} of {n_cases} cases have no {metric}{where}, "
-            f"more than the limit of {100 * policy.missing_limit:.3g} %"
-        ),
+        observed=f"{what} have no {metric}{where}, "
+        f"more than the limit of {100 * policy.missing_limit:.3g} %",
         advice="See in the errors why, mend it and evaluate again.",
     )
 

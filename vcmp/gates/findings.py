@@ -32,7 +32,8 @@ def answer(question: Question, evidence: Evidence | Lack, policy: Policy) -> Fin
         return lacking(question.rule, question.metric, evidence)
     if question.by_point:
         proven = question.proves(evidence.estimate, evidence.estimate)
-        return _finding(question, evidence, "pass" if proven else "fail")
+        outcome: Outcome = "pass" if proven else "fail"
+        return _finding(question, evidence, "inconclusive" if policy.early else outcome)
     if not is_enough(evidence):
         few = f"; nothing is decided on fewer than {ENOUGH_CLUSTERS} independent cases"
         return replace(

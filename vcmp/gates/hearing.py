@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from vcmp.gates.absolute import NoFailures
+from vcmp.gates.evidence import mean_of
 from vcmp.gates.policy import Policy, Rule
 from vcmp.types import Comparison, Finding
 
@@ -13,8 +15,8 @@ def needs_baseline(rule: Rule) -> bool:
 
 
 def is_test(rule: Rule) -> bool:
-    """Whether a rule may fail by chance on a candidate that is like the baseline."""
-    return needs_baseline(rule) and getattr(rule, "evidence", "bound") == "bound"
+    """Whether a rule may fail by chance at a level that it is given."""
+    return getattr(rule, "evidence", "bound") == "bound" and not isinstance(rule, NoFailures)
 
 
 def hear(
@@ -25,8 +27,8 @@ def hear(
 ) -> list[Finding]:
     """The findings of all rules.
 
-    All have to pass, so a pass needs no correction. Any of them blocks, so those that look for a
-    loss share alpha by Holm's steps: more metrics do not raise more false alarms.
+    All have to pass, so a pass needs no correction. Any of them blocks, so they share alpha by
+    Holm's steps: more metrics do not raise more false alarms.
 
     Args:
         further: The same candidate against other baselines; asked of the rules that compare.
@@ -34,7 +36,7 @@ def hear(
     asked = [(rule, comparison, "") for rule in rules]
     for other in further:
         name = other.baseline.version.name
-        asked += [(rule, other, name) for rule in rules if needs_baseline(rule)]
+        asked += [(rule, other, name) for rule in rules if _can_compare(rule, comparison, other)]
     tests = [place for place, (rule, _, _) in enumerate(asked) if is_test(rule)]
     findings: dict[int, Finding] = {}
     settled: set[int] = set()
@@ -48,6 +50,14 @@ def hear(
         if lost == settled or len(lost) == len(tests):
             return [findings[place] for place in range(len(asked))]
         settled = lost
+
+
+def _can_compare(rule: Rule, comparison: Comparison, other: Comparison) -> bool:
+    """Whether a rule may be asked about another baseline: pairwise judges saw the first one's
+    outputs only."""
+    metric = mean_of(getattr(rule, "metric", ""))
+    pairwise = metric in comparison.candidate.scorers and metric not in other.candidate.scorers
+    return needs_baseline(rule) and not pairwise
 
 
 def _is_lost(finding: Finding) -> bool:

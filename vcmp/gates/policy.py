@@ -70,6 +70,11 @@ class Policy:
         refuse_unknown(where, "select", self.select, get_args(Select))
 
     @property
+    def early(self) -> bool:
+        """Whether more cases may come: nothing passes then that is not proven."""
+        return 0 < self.stage.look < self.looks
+
+    @property
     def pass_level(self) -> float:
         """Probability with which a bound that lets a rule pass may be wrong."""
         return self._level(self.stage.pass_share)

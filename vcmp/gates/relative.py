@@ -20,6 +20,8 @@ Direction = Literal["higher", "lower"]
 EvidenceKind = Literal["bound", "point"]
 ENOUGH_FOR_P95 = 300
 """Cases; with fewer a 95th percentile rests on a handful of them."""
+MISSING_IN_TAIL = 0.01
+"""Share of the cases that a 95th percentile may lack: a fifth of those beyond it."""
 
 
 def natural_direction(comparison: Comparison, metric: str) -> Direction:
@@ -65,7 +67,15 @@ class NonInferiority:
         sign = ">= baseline -" if direction == "higher" else "<= baseline +"
         rule = f"{self.metric} {sign} {limit(self.margin)}"
         question = about_difference(comparison, self.metric, rule, direction, self.margin)
-        return answer(question, difference(comparison, self.metric, policy), policy)
+        evidence = difference(comparison, self.metric, policy)
+        pair = comparison.pairs.get(mean_of(self.metric))
+        if pair and pair.bounded and self.margin >= 1:
+            evidence = Lack(
+                outcome="invalid",
+                observed=f"a margin of {limit(self.margin)} is all that {self.metric} can lose",
+                advice="Give the margin in points of the score: 0.05 is five in a hundred.",
+            )
+        return answer(question, evidence, policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,23 @@ class MaxRatio:
                 observed=f"{seen}, too few for a 95th percentile",
                 advice=f"Use stat: p50 or gmr, or evaluate at least {ENOUGH_FOR_P95} cases.",
             )
-        return answer(question, evidence, policy)
+        return answer(question, self._unless_tail_is_missing(comparison, evidence), policy)
+
+    def _unless_tail_is_missing(
+        self, comparison: Comparison, evidence: Evidence | Lack
+    ) -> Evidence | Lack:
+        """What has no value may be what took longest: a few of these are the whole tail."""
+        if self.stat != "p95" or isinstance(evidence, Lack):
+            return evidence
+        missing = comparison.n_cases - int(evidence.n)
+        if missing <= MISSING_IN_TAIL * comparison.n_cases:
+            return evidence
+        return Lack(
+            outcome="inconclusive",
+            observed=f"{missing} of {comparison.n_cases} cases have no {self.metric}, "
+            "and a 95th percentile may lie among them",
+            advice="See in the errors why, or use stat: p50 or gmr.",
+        )
 
 
 def about_difference(

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
+from vcmp.gates.alarms import EVERY
 from vcmp.gates.evidence import mean_of
 from vcmp.gates.findings import NEEDS
 from vcmp.gates.hearing import hear, needs_baseline
-from vcmp.gates.policy import Policy
+from vcmp.gates.policy import Policy, Rule
 from vcmp.gates.relative import natural_direction
 from vcmp.types import Alert, Comparison, Evaluation, Finding, Outcome, Verdict
 
@@ -48,17 +49,16 @@ def decide_all(candidates: Sequence[Sequence[Comparison]], policy: Policy) -> li
     """Judge several candidates, each given by its comparison with the baseline and its further
     ones.
 
-    The best of several may pass by chance, so they share alpha by Holm's steps. Where all of them
-    have to pass, one of them may fail by chance too, and they share that alpha likewise.
+    The best of several may pass by chance, and one of several may fail by chance, so they share
+    alpha by Holm's steps, for a pass and for a failure.
     """
     places = range(len(candidates))
     verdicts: dict[int, Verdict] = {}
     passed: set[int] = set()
     failed: set[int] = set()
-    every = policy.select == "every"
     while True:
         passes = 1 / max(1, len(candidates) - len(passed))
-        fails = 1 / max(1, len(candidates) - len(failed)) if every else 1.0
+        fails = 1 / max(1, len(candidates) - len(failed))
         for place in places:
             if place not in passed | failed:
                 first, *further = candidates[place]
@@ -180,24 +180,31 @@ def rank(
     By outcome, then by the mean gain over the policy's primary metrics (over those that rules name
     when it has none), then by name. Measurements do not count: their units cannot be averaged.
     """
+    named = tuple(_named(policy.rules))
 
     def key(place: int) -> tuple[int, float, str]:
         verdict, comparison = verdicts[place], comparisons[place]
-        gain = _mean_gain(comparison, policy.primary or _named(verdict))
+        gain = _mean_gain(comparison, policy.primary or named)
         return BEST.index(verdict.outcome), -gain, verdict.variant
 
     return sorted(range(len(verdicts)), key=key)
 
 
-def _named(verdict: Verdict) -> tuple[str, ...]:
-    return tuple(finding.metric for finding in verdict.findings)
+def _named(rules: Sequence[Rule]) -> Iterator[str]:
+    """The metrics that rules name, those of rules made of rules too."""
+    for rule in rules:
+        yield from _named(getattr(rule, "rules", ()))
+        if metric := getattr(rule, "metric", ""):
+            yield metric
 
 
 def _mean_gain(comparison: Comparison, metrics: Iterable[str]) -> float:
     keys = {mean_of(metric) for metric in metrics}
+    if EVERY in keys:
+        keys |= set(comparison.candidate.scorers)
     gains = []
-    for delta in comparison.deltas.values():
-        if delta.metric in keys and (delta.score or delta.metric == "error"):
-            up = natural_direction(comparison, delta.metric) == "higher"
-            gains.append(delta.difference if up else -delta.difference)
+    for metric in keys & comparison.deltas.keys():
+        if comparison.pairs[metric].bounded:
+            gain = comparison.deltas[metric].difference
+            gains.append(gain if natural_direction(comparison, metric) == "higher" else -gain)
     return fmean(gains) if gains else 0.0

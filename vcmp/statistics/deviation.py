@@ -63,7 +63,7 @@ class Deviation:
 
     def _reach(self, x: float, t: float, side: int) -> float:
         """How far off is still possible, by the spread that clusters have if `x` is true."""
-        return self._error(x) * max(t, -_unskewed(-t, side * self._skewness(x)))
+        return self._error(x) * max(t, -unskewed(-t, side * self._skewness(x)))
 
     def _error(self, x: float) -> float:
         return max(self.least_error, math.sqrt(self._second(x) / self.n_clusters))
@@ -100,7 +100,7 @@ def _furthest(reach: Callable[[float], float], step: float) -> float:
     return high
 
 
-def _unskewed(t: float, skewness: float) -> float:
+def unskewed(t: float, skewness: float) -> float:
     """Hall's transformation turned round."""
     if abs(skewness) < NOTHING:
         return t

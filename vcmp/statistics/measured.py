@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Self
 
+from vcmp.statistics.deviation import HIDDEN, unskewed
 from vcmp.statistics.distributions import t_quantile
 
 NOTHING = 1e-9
@@ -104,7 +105,8 @@ def _weigh(sizes: Sequence[int], design_effect: float) -> tuple[float, float]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredMean:
     """A mean with Student's t interval over clusters, with one degree of freedom less than they
-    effectively are."""
+    effectively are. On the side of a long tail Hall's transformation moves the bound out, by more
+    skewness than is seen, as in `Deviation`."""
 
     estimate: float
     n: float
@@ -123,11 +125,17 @@ class MeasuredMean:
         return replace(self, n=self.n * factor, spread=self.spread.scaled(factor))
 
     def unchanged(self) -> Self:
-        return replace(self, estimate=0.0)
+        return replace(self, estimate=0.0, spread=replace(self.spread, skewness=0.0))
 
     def bounds(self, alpha: float) -> tuple[float, float]:
-        half = self.error * self.spread.t(alpha)
-        return self.estimate - half, self.estimate + half
+        below, above = (self.error * self._reach(alpha, side) for side in (-1, 1))
+        return self.estimate - below, self.estimate + above
+
+    def _reach(self, alpha: float, side: int) -> float:
+        """Standard errors to the bound on that side."""
+        t, root = self.spread.t(alpha), math.sqrt(self.n_clusters)
+        feared = self.spread.skewness * (1 + HIDDEN / root)
+        return max(t, -unskewed(-t, side * feared))
 
 
 def measured_mean(

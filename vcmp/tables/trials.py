@@ -27,7 +27,8 @@ class Trial:
     measurements: frozenset[str]
     """Metrics that are no scores."""
     lower: frozenset[str] = frozenset()
-    """Scores of which less is better: 0 would flatter a run that failed, so it has none."""
+    """Scores of which less is better: the worst of a run that failed is 1, where they lie in
+    [0, 1]; else it has none."""
     errors_known: bool
     """Whether the table says of any run that it failed, or did not."""
 
@@ -61,6 +62,7 @@ class Trial:
             values={metric: seen for metric, seen in values.items() if seen},
             asked=asked,
             measurements=self.measurements,
+            lower=self.lower,
         )
 
     def _failures(self, side: int) -> dict[str, set[str]]:
@@ -76,7 +78,7 @@ class Trial:
         self, metric: str, side: int, ids: Sequence[str], failed: Mapping[str, Collection[str]]
     ) -> Iterator[tuple[str, list[float]]]:
         by_case = self.cells[metric]
-        has_worst = metric not in self.measurements | self.lower
+        worst = self._worst(metric)
         for case_id in ids:
             runs, broken = by_case.get(case_id, {}), failed.get(case_id, ())
             seen = [
@@ -84,10 +86,20 @@ class Trial:
                 for run, cell in runs.items()
                 if (value := cell[side]) is not None and run not in broken
             ]
-            if broken and has_worst:
-                seen += [WORST] * len(broken)
+            if broken and worst is not None:
+                seen += [worst] * len(broken)
             if seen:
                 yield case_id, seen
+
+    def _worst(self, metric: str) -> float | None:
+        """The value of a failed run; None where there is no worst."""
+        if metric in self.measurements:
+            return None
+        if metric not in self.lower:
+            return WORST
+        cells = (cell for runs in self.cells[metric].values() for cell in runs.values())
+        bounded = all(value is None or 0 <= value <= 1 for cell in cells for value in cell)
+        return 1.0 if bounded else None
 
     def _asked(self, metric: str, ids: Sequence[str], failed: Mapping[str, Collection[str]]) -> int:
         by_case = self.cells[metric]

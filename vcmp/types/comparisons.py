@@ -25,6 +25,8 @@ class Arm:
     """Results there should be, by metric."""
     measurements: frozenset[str] = frozenset()
     """Metrics that are no scores: they have units, and less is better."""
+    lower: frozenset[str] = frozenset()
+    """Scores of which less is better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
