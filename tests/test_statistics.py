@@ -512,3 +512,15 @@ def test_importing_the_statistics_imports_neither_numpy_nor_scipy():
 
 def test_a_rate_is_a_mean_of_one_version_and_knows_no_unchanged():
     assert not isinstance(rate([1.0, 0.0], alone(2)), Change)
+
+
+@pytest.mark.parametrize("n_clusters", [9, 12, 15])
+def test_few_clusters_of_which_most_are_lost_are_a_loss(n_clusters):
+    """A sample of clusters that are nearly all alike is very skewed, and says nothing by that."""
+    clusters = [f"k{place // 3}" for place in range(3 * n_clusters)]
+    lost = [0.0] * (len(clusters) - 3) + [1.0] * 3
+
+    low, high = paired_difference([1.0] * len(clusters), lost, clusters).bounds(0.05)
+
+    assert low >= -1
+    assert high < -0.3

@@ -1,6 +1,6 @@
 """The rule for guardrails: what does not have to prove itself, but must not be lost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -24,6 +24,9 @@ from vcmp.statistics.slices import difference_by_tag
 from vcmp.types import Comparison, Finding, Paired
 
 EVERY = "*"
+HALF = 0.5
+"""Share of alpha for whole metrics where slices are looked at too, so that many tags do not hide
+what all cases show."""
 By = Literal["tag"]
 
 
@@ -121,8 +124,14 @@ def _alarm(comparison: Comparison, rule: str, losses: Sequence[_Loss], policy: P
     def is_certain(number: int, share: float) -> bool:
         return losses[number].is_certain(policy.sharing(fails=share).fail_level)
 
-    lost = rejected({number: partial(is_certain, number) for number in range(len(losses))}, 1.0)
-    worst = min(lost or range(len(losses)), key=lambda number: losses[number].gain)
+    def among(numbers: Iterable[int], share: float) -> dict[int, float]:
+        return rejected({number: partial(is_certain, number) for number in numbers}, share)
+
+    whole = [number for number, each in enumerate(losses) if not each.tag]
+    slices = [n for n, each in enumerate(losses) if each.tag and is_enough(each.evidence)]
+    half = HALF if slices else 1.0
+    lost = among(whole, half) | among(slices, 1 - half)
+    worst = min(lost or [*whole, *slices], key=lambda number: losses[number].gain)
     question = _about(comparison, rule, losses[worst], [losses[n] for n in lost if n != worst])
     share = lost.get(worst, 1 / len(losses))
     finding = answer(question, losses[worst].evidence, policy.sharing(fails=share))

@@ -37,8 +37,8 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
 
     `verdict` is the outcome of the sweep; `ship` the variant to ship, null when none passed; `best`
     the candidate that came first, whether or not it passed; both are null when no rule was asked.
-    `rollout` is the share of the users, in [0, 1], who should get the variant to ship first: 0 when
-    there is none. `alert` is the gravest of all candidates: null, "loss" (certain, against the
+    `rollout` is the share of the users, in [0, 1], who should get the variant to ship first: 0 unless
+    the sweep passed. `alert` is that of this variant, else the gravest of all candidates: null, "loss" (certain, against the
     baseline), or "critical" (certainly beyond the margin). `looks` are the planned ones; `look` is
     the one at which a candidate was decided, null when all cases were looked at once.
     `candidates` are best first; without a baseline they are all versions. `findings` are those of
@@ -48,13 +48,15 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
     baseline, shared = baseline_of(conclusion), measured_by(conclusion)
     ranked, decided = conclusion.comparisons, is_decided(conclusion)
     ship = (conclusion.best or None) if decided else None
-    rollouts = [v.rollout for v in conclusion.verdicts if v.variant == ship]
+    shipped = [v for v in conclusion.verdicts if v.variant == ship]
+    rolled = shipped if conclusion.outcome == "pass" else []
+    alerts = [v.alert for v in rolled or conclusion.verdicts]
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": conclusion.outcome,
         "ship": ship,
-        "rollout": rollouts[0] if rollouts else 0.0,
-        "alert": max((v.alert for v in conclusion.verdicts), key=ALERTS.index, default="") or None,
+        "rollout": rolled[0].rollout if rolled else 0.0,
+        "alert": max(alerts, key=ALERTS.index, default="") or None,
         "best": ranked[0].candidate.version.variant.name if ranked and decided else None,
         "gate": conclusion.gate or None,
         "looks": conclusion.looks,

@@ -124,7 +124,9 @@ class ClusterMean:
       times z: a little more at alpha 0.05, and less in the far tail, which bounded values lack.
     - Skewness: Hall's transformation (1992, "On the removal of skewness by transformation",
       Journal of the Royal Statistical Society B 54) moves a bound out in full, and in by the share
-      `SHORTENED` only: that large changes went one way says little while there are few of them.
+      `SHORTENED` only: that large changes went one way says little while there are few of them. It
+      ends where its cube root does: with few clusters, most of them alike, the skewness of a
+      sample says nothing any more.
     - What was not seen: a share of 1 - alpha ** (1 / n) of the cases can change by the full range
       and leave no trace in n (Clopper and Pearson, 1934, "The use of confidence or fiducial limits
       illustrated in the case of the binomial", Biometrika 26). No bound comes nearer than `UNSEEN`
@@ -226,5 +228,6 @@ def _lengthened(t: float, skewness: float) -> float:
     """Standard errors to a lower bound instead of `t`: by Hall's transformation turned round."""
     if abs(skewness) < 1e-9:
         return t
-    transformed = 3 / skewness * (math.cbrt(1 + skewness * (t - skewness / 6)) - 1)
+    inner = 1 + skewness * (t - skewness / 6)
+    transformed = 3 / skewness * (math.cbrt(max(0.0, inner)) - 1)
     return transformed if transformed > t else t + SHORTENED * (transformed - t)
