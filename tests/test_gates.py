@@ -353,6 +353,7 @@ def test_a_95th_percentile_of_few_cases_decides_nothing():
 
     assert finding.outcome == "inconclusive"
     assert finding.observed == "1.000 x baseline over 299 cases, too few for a 95th percentile"
+    assert (finding.estimate, finding.n, finding.needed_cases) == (1.0, 299, 300)
     assert finding.advice == "Use stat: p50 or gmr, or evaluate at least 300 cases."
 
 

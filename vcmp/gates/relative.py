@@ -137,13 +137,22 @@ class MaxRatio:
         )
         evidence = ratio(comparison, self.metric, self.stat, policy)
         if self.stat == "p95" and not isinstance(evidence, Lack) and evidence.n < ENOUGH_FOR_P95:
-            seen = f"{question.describe(evidence.estimate)} over {cases_of(evidence)}"
-            evidence = Lack(
-                outcome="inconclusive",
-                observed=f"{seen}, too few for a 95th percentile",
-                advice=f"Use stat: p50 or gmr, or evaluate at least {ENOUGH_FOR_P95} cases.",
-            )
+            return self._report(question, evidence)
         return answer(question, self._unless_tail_is_missing(comparison, evidence), policy)
+
+    def _report(self, question: Question, evidence: Evidence) -> Finding:
+        """What is seen of a tail that too few cases tell of; it decides nothing."""
+        seen = f"{question.describe(evidence.estimate)} over {cases_of(evidence)}"
+        return Finding(
+            rule=question.rule,
+            metric=self.metric,
+            outcome="inconclusive",
+            observed=f"{seen}, too few for a 95th percentile",
+            advice=f"Use stat: p50 or gmr, or evaluate at least {ENOUGH_FOR_P95} cases.",
+            estimate=evidence.estimate,
+            n=int(evidence.n),
+            needed_cases=ENOUGH_FOR_P95,
+        )
 
     def _unless_tail_is_missing(
         self, comparison: Comparison, evidence: Evidence | Lack

@@ -37,9 +37,10 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
 
     `verdict` is the outcome of the sweep; `ship` the variant to ship, null when none passed; `best`
     the candidate that came first, whether or not it passed; both are null when no rule was asked.
-    `rollout` is the share of the users, in [0, 1], who should get the variant to ship first: 0 unless
-    the sweep passed. `alert` is that of this variant, else the gravest of all candidates: null, "loss" (certain, against the
-    baseline), or "critical" (certainly beyond the margin). `looks` are the planned ones; `look` is
+    `rollout` is the share of the users, in [0, 1], who should get the variant to ship first: 0
+    unless the sweep passed. `alert` is that of this variant, else the gravest of all candidates:
+    null, "loss" (certain, against the baseline), or "critical" (certainly beyond the margin).
+    `looks` are the planned ones; `look` is
     the one at which a candidate was decided, null when all cases were looked at once.
     `candidates` are best first; without a baseline they are all versions. `findings` are those of
     all candidates, each with its `variant`. A scorer's `judge` is null, "judge" or "scripted
