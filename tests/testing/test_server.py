@@ -63,19 +63,13 @@ def test_what_was_asked_stands_in_the_requests(client_of: ClientOf):
 
 
 def test_a_rate_limit_lets_a_burst_through_and_then_so_many_a_second(client_of: ClientOf):
-    """The refusals come at once and take nothing from the script."""
-    script = [faults.answer(str(number)) for number in range(4)]
-    with FaultServer(script, limit=RateLimit(per_s=0.5, burst=3)) as server:
-        at_once = [ask(client_of(server)) for _ in range(5)]
-        time.sleep(2.1)
-        later = ask(client_of(server))
+    with FaultServer([faults.answer("ok")], limit=RateLimit(per_s=0.1, burst=3)) as server:
+        answers = [ask(client_of(server)) for _ in range(5)]
 
-    assert at_once == ["0", "1", "2", "429", "429"]
-    assert later == "3"
-    assert [request.fault for request in server.requests[2:5]] == [
-        "answer",
-        "over_limit",
-        "over_limit",
+    assert answers == ["ok", "ok", "ok", "429", "429"]
+    assert [request.fault for request in server.requests] == [
+        *["answer"] * 3,
+        *["over_limit"] * 2,
     ]
 
 
@@ -92,19 +86,20 @@ def test_a_rate_limit_may_say_when_there_is_room(form: Any, header: str, client_
     headers = {k: v for k, v in seen.value.response.headers.items() if k.startswith("retry-after")}
     assert list(headers) == ([header] if header else [])
     if form == "ms":
-        assert 1000 < int(headers[header]) <= 2500
+        assert 0 < int(headers[header]) <= 2500
     if form == "seconds":
-        assert headers[header] in ("2", "3")
+        assert headers[header] in ("1", "2", "3")
 
 
 def test_who_waits_as_told_is_let_in(client_of: ClientOf):
-    """The time that a refusal tells is enough."""
-    with FaultServer(limit=RateLimit(per_s=5)) as server:
+    """The time that a refusal tells is enough, and it has taken nothing from the script."""
+    script = [faults.answer(str(number)) for number in range(3)]
+    with FaultServer(script, limit=RateLimit(per_s=2)) as server:
         patient = client_of(server, max_retries=1)
         answers = [ask(patient) for _ in range(3)]
 
-    assert "429" not in answers
-    assert server.n_requests <= 5
+    assert answers == ["0", "1", "2"]
+    assert 3 < server.n_requests <= 5
 
 
 def test_latency_is_by_answer(client_of: ClientOf):
@@ -151,7 +146,7 @@ def test_many_requests_at_once_lose_none(client_of: ClientOf):
 
 
 def test_a_forgotten_server_stops_by_itself(client_of: ClientOf):
-    with FaultServer([faults.hang()], max_s=0.5) as server:
+    with FaultServer([faults.hang()], max_s=2) as server:
         client = client_of(server)
         with pytest.raises(openai.APIConnectionError):
             client.chat.completions.create(**ASK)  # the hang ends with the server

@@ -41,10 +41,7 @@ class Desk(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Meet a request for an answer with a fault."""
-        length = self.headers.get("Content-Length", "")
-        content = self.rfile.read(int(length)) if length.isdigit() else b""
-        if not length.isdigit():
-            self.close_connection = True  # where the body ends is unknown
+        content = self._content()
         if self._address() not in APIS:
             self._refuse_address()
             return
@@ -57,6 +54,17 @@ class Desk(BaseHTTPRequestHandler):
             else:
                 self.ledger.note(received, "bad_request")
                 Whole().send(_error(400, str(request), request.param), line)
+
+    def _content(self) -> bytes:
+        """The request's body, of known length or in chunks."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        chunks = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
 
     def _read(self, content: bytes) -> tuple[Mapping[str, Any], Request | RequestError]:
         """The body, `{}` when it cannot be read, and what it asks for or why that is unknown."""

@@ -50,6 +50,7 @@ class FaultServer:
         self._timer = threading.Timer(max_s, self.stop)
         self._timer.daemon = True
         self._stopping = threading.Lock()
+        self._stopped = threading.Event()
         self._server: Server | None = None
 
     def __enter__(self) -> Self:
@@ -95,7 +96,8 @@ class FaultServer:
                 self._timer.cancel()
                 self._ledger.closing.set()
                 self._server.stop()
+                self._stopped.set()
 
     def wait(self) -> None:
         """Wait until the server has stopped."""
-        self._ledger.closing.wait()
+        self._stopped.wait()
