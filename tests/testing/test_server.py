@@ -1,9 +1,12 @@
 """Which fault meets which request, and what the server says of both."""
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 import pytest
@@ -73,6 +76,15 @@ def test_a_rate_limit_lets_a_burst_through_and_then_so_many_a_second(client_of: 
     ]
 
 
+def test_a_quiet_time_saves_up_no_more_than_a_burst(client_of: ClientOf):
+    with FaultServer([faults.answer("ok")], limit=RateLimit(per_s=3, burst=2)) as server:
+        time.sleep(1.4)
+        answers = [ask(client_of(server)) for _ in range(5)]
+
+    assert answers[:2] == ["ok", "ok"]
+    assert "429" in answers
+
+
 @pytest.mark.parametrize(
     ("form", "header"), [("ms", "retry-after-ms"), ("seconds", "retry-after"), (None, "")]
 )
@@ -130,6 +142,20 @@ def test_requests_at_once_are_counted(client_of: ClientOf):
     assert server.most_at_once == 3
     assert sorted(request.at_once for request in server.requests[:3]) == [1, 2, 3]
     assert {request.at_once for request in server.requests[3:]} == {1}
+
+
+def test_a_client_that_asks_one_after_the_other_is_never_two():
+    """Not even one that asks, by another connection, as soon as the last byte has come."""
+    with FaultServer() as server:
+        port = urlsplit(server.url).port
+        connections = [HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(2)]
+        for number in range(300):
+            connections[number % 2].request("POST", "/v1/chat/completions", json.dumps(ASK))
+            connections[number % 2].getresponse().read()
+        for connection in connections:
+            connection.close()
+
+    assert (server.n_requests, server.most_at_once) == (300, 1)
 
 
 def test_many_requests_at_once_lose_none(client_of: ClientOf):
