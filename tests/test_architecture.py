@@ -24,7 +24,7 @@ ENTRANCE = {
 FLOORS = [
     NOUNS,
     STEPS,
-    {"baselines", "pairwise", "rehearsal"},
+    {"baselines", "pairwise", "rehearsal", "testing"},
     {"conclusions", "prospects", "selfcheck"},
     {"looks"},
     {"pipeline"},
