@@ -26,13 +26,12 @@ from vcmp.gates import (
     decide,
     decide_all,
     look_by_look,
-    prefix,
     rank,
     settle,
     wanted_low,
 )
 from vcmp.gates.holm import rejected
-from vcmp.types import Case, Finding
+from vcmp.types import Case, Finding, prefix
 
 NOT_WORSE = NonInferiority("polite")
 
@@ -339,7 +338,7 @@ def test_what_is_never_plain_is_looked_at_to_the_end():
 
 
 def test_looks_that_are_not_evaluated_yet_are_not_taken():
-    assert look_by_look(lambda _look: None, policy(NOT_WORSE, looks=5)) == []
+    assert look_by_look(lambda _look: [None], policy(NOT_WORSE, looks=5)) == []
 
 
 @pytest.mark.parametrize(("truth", "wrong"), [(0.80, "fail"), (0.75, "pass")])

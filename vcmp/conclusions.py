@@ -15,7 +15,7 @@ from vcmp.gates import Policy
 from vcmp.gates.looks import Looked
 from vcmp.pairwise import Judged
 from vcmp.secrets import scrub
-from vcmp.types import Comparison, Conclusion, Evaluation, Outcome
+from vcmp.types import Comparison, Conclusion, Evaluation, Outcome, prefix
 
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
 REPORT_FILES = ("report.md", "verdict.json", "junit.xml")
@@ -32,9 +32,10 @@ class Field:
     judged: Mapping[str, Judged] = field(default_factory=dict)
     """What pairwise judges thought, by the candidate's version name."""
 
-    def order(self) -> list[str]:
-        """The cases' ids in the order in which they were evaluated."""
-        return [case.id for case in self.baseline.dataset.shuffled(self.candidates[0].seed)]
+    def seen(self, look: int, looks: int) -> list[str]:
+        """The ids of the cases that a look sees, in the order in which they are evaluated."""
+        order = self.baseline.dataset.shuffled(self.candidates[0].seed)
+        return [case.id for case in order[: prefix(len(order), look, looks)]]
 
     def compared(self, case_ids: Iterable[str], lower: frozenset[str]) -> list[list[Comparison]]:
         """The comparisons of each candidate over these cases, the one with the baseline first.
@@ -64,24 +65,29 @@ class Field:
         return compare(baseline, candidate, judged.preferences, judged.judges, lower)
 
     def decide(self, policy: Policy) -> list[Looked]:
-        """Judge the candidates at each planned look whose cases all versions were evaluated on."""
-        order = self.order()
-        own = (self.baseline, *self.candidates, *self.anchors)
-        lower = gates.wanted_low(policy.rules)
+        """Judge the candidates at each planned look whose cases they were evaluated on.
 
-        def compare_at(look: int) -> list[list[Comparison]] | None:
-            seen = order[: gates.prefix(len(order), look, policy.looks)]
-            whole = policy.looks == 1 or all(_covers(evaluation, seen) for evaluation in own)
-            return self.compared(seen, lower) if whole else None
+        What earlier runs of a candidate had asked is never set aside: the first look is the one
+        that sees all of it.
+        """
+        lower, looks = gates.wanted_low(policy.rules), policy.looks
+        known = frozenset[str]().union(*(candidate.known for candidate in self.candidates))
 
-        return gates.look_by_look(compare_at, policy)
+        def compare_at(look: int) -> list[list[Comparison] | None]:
+            seen = self.seen(look, looks)
+            ready = [looks == 1 or self._is_ready(each, seen) for each in self.candidates]
+            if not any(ready):
+                return [None for _ in ready]
+            compared = self.compared(seen, lower)
+            return [each if now else None for now, each in zip(ready, compared, strict=True)]
 
+        first = next(n for n in range(1, looks + 1) if known <= set(self.seen(n, looks)))
+        return gates.look_by_look(compare_at, policy, first)
 
-def _covers(evaluation: Evaluation, case_ids: Sequence[str]) -> bool:
-    """Whether all repeats of these cases were evaluated."""
-    wanted = set(case_ids)
-    n_results = sum(result.case_id in wanted for result in evaluation.results)
-    return n_results == len(wanted) * evaluation.repeats
+    def _is_ready(self, candidate: Evaluation, case_ids: Sequence[str]) -> bool:
+        """Whether a candidate was asked all these cases, and nothing asked of them is missing."""
+        compared = (restrict(e, case_ids) for e in (candidate, self.baseline, *self.anchors))
+        return all(map(candidate.n_asked_of, case_ids)) and all(e.complete for e in compared)
 
 
 def field_of(
@@ -164,10 +170,16 @@ def conclude(
 
 
 def _conclude(field: Field, policy: Policy) -> Conclusion:
+    if policy.looks == 1 and any(len(e.cases) < len(e.dataset.cases) for e in field.candidates):
+        raise ResultsError(
+            f"a planned look ended this sweep, and gate={policy.name} without looks wants all"
+            " cases.\n"
+            "  Keep gate.looks as it was, or evaluate again without it: the runs are pooled."
+        )
     found = field.decide(policy)
     if not found:
         raise ResultsError("the sweep ended before its first planned look. Evaluate again.")
-    seen = field.order()[: max(each.verdict.n_cases for each in found)]
+    seen = field.seen(max(each.verdict.look for each in found) or 1, policy.looks)
     evaluations = (field.baseline, *field.candidates)
     dataset = field.baseline.dataset
     early = len(seen) < len(dataset.cases)

@@ -8,7 +8,7 @@ scorer raises, SystemExit included, stays with its case.
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from vcmp.errors import EvaluationError
 from vcmp.evaluation.interrupts import Interrupt, heeded
 from vcmp.evaluation.threads import Workers
 from vcmp.evaluation.values import as_json, describe, time_awaited, total_usage
-from vcmp.types import Case, Evaluation, Limits, Plan, Result, Score, Usage
+from vcmp.types import Case, Evaluation, Limits, Plan, Result, Score, Usage, prefix
 
 OnResult = Callable[[int, Result], None]
 
@@ -40,8 +40,9 @@ class Looks:
 
     planned: int = 1
     """Look k sees the first k of so many equal parts of the cases."""
-    enough: Callable[[], bool] = lambda: False
-    """Whether no further case is needed."""
+    wanted: Callable[[], Collection[int]] = tuple
+    """The positions of the plans of which further cases are needed; asked after each look but the
+    last, when all that it sees is there."""
 
 
 ALL_AT_ONCE = Looks()
@@ -70,12 +71,13 @@ def evaluate(
         interrupt: Set by SIGINT or SIGTERM while the loop runs in the main thread: no new case is
             started, those in flight get `interrupts.GRACE_S` seconds. A second signal ends the
             process.
-        looks: In how many parts the cases are evaluated, and whether those so far are enough.
+        looks: In how many parts the cases are evaluated, and of whom the next part is needed. It
+            begins when the one before it has ended, so that nothing is asked in vain.
 
     Returns:
         One evaluation a plan, in their order; results in the order of the dataset. A case that was
-        in flight when the run was interrupted, and failed, has no result; nor has one that was not
-        needed.
+        in flight when the run was interrupted, and failed, has no result. A plan that was not
+        needed to the end has asked the cases up to that look, and is complete with them.
 
     Raises:
         EvaluationError: An agent ended the event loop.
@@ -118,25 +120,46 @@ class _Loop:
         self.looks = looks
         self.threads = Workers()
         self.results: list[list[Result]] = [[] for _ in plans]
+        self.n_asked = [len(plan.dataset.cases) for plan in plans]
+        """Cases of each plan: fewer than all once a look was the last for which it was needed."""
+        self.workers: list[asyncio.Task[None]] = []
 
     async def run(self) -> tuple[Evaluation, ...]:
-        jobs = schedule(self.plans, self.looks.planned)
-        workers = [asyncio.create_task(self._work(jobs)) for _ in range(self.limits.concurrency)]
-        with heeded(self.interrupt, workers):
-            # a row that cannot be kept stops the others: they would be paid for and lost
-            await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-            for worker in workers:
-                worker.cancel()
-            outcomes = await asyncio.gather(*workers, return_exceptions=True)
-        self.threads.close()
-        for outcome in outcomes:
+        try:
+            with heeded(self.interrupt, self.workers):
+                await self._look_by_look()
+        finally:
+            self.threads.close()
+        return tuple(map(_assemble, self.plans, self.results, self.n_asked))
+
+    async def _look_by_look(self) -> None:
+        looks, wanted = self.looks.planned, set(range(len(self.plans)))
+        for look in range(1, looks + 1):
+            jobs = schedule(self.plans, look, looks)
+            await self._work_off(job for job in jobs if job[0] in wanted)
+            if self.interrupt.requested() or look == looks:
+                return
+            needless = wanted.difference(self.looks.wanted())
+            for plan in needless:
+                self.n_asked[plan] = prefix(self.n_asked[plan], look, looks)
+            wanted -= needless
+            if not wanted:
+                return
+
+    async def _work_off(self, jobs: Iterator[tuple[int, Case, int]]) -> None:
+        n = self.limits.concurrency
+        self.workers[:] = [asyncio.create_task(self._work(jobs)) for _ in range(n)]
+        # a row that cannot be kept stops the others: they would be paid for and lost
+        await asyncio.wait(self.workers, return_when=asyncio.FIRST_EXCEPTION)
+        for worker in self.workers:
+            worker.cancel()
+        for outcome in await asyncio.gather(*self.workers, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
-        return tuple(map(_assemble, self.plans, self.results))
 
     async def _work(self, jobs: Iterator[tuple[int, Case, int]]) -> None:
         for plan, case, repeat in jobs:
-            if self.interrupt.requested() or self.looks.enough():
+            if self.interrupt.requested():
                 return
             result = await self._run_case(self.plans[plan], case, repeat)
             if result.error and self.interrupt.requested():
@@ -223,26 +246,27 @@ def is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-def schedule(plans: Sequence[Plan], looks: int = 1) -> Iterator[tuple[int, Case, int]]:
-    """(position of the plan, case, repeat) in the order in which to start them.
+def schedule(
+    plans: Sequence[Plan], look: int = 1, looks: int = 1
+) -> Iterator[tuple[int, Case, int]]:
+    """(position of the plan, case, repeat) in the order in which to start what a look adds.
 
-    Planned looks are outermost, then repeats, and versions innermost; the cases of one dataset come
-    in the same seeded random order for every version and whatever their order in the file.
+    Repeats are outermost and versions innermost; the cases of one dataset come in the same seeded
+    random order for every version and whatever their order in the file.
     """
-    jobs: list[tuple[int, int, int, int, Case]] = []
+    jobs: list[tuple[int, int, int, Case]] = []
     for number, plan in enumerate(plans):
         cases = plan.dataset.shuffled(plan.seed)
+        added = range(prefix(len(cases), look - 1, looks), prefix(len(cases), look, looks))
         for repeat in range(plan.repeats):
-            jobs += [
-                (place * looks // len(cases), repeat, place, number, case)
-                for place, case in enumerate(cases)
-            ]
-    jobs.sort(key=lambda job: job[:4])
-    return ((number, case, repeat) for _, repeat, _, number, case in jobs)
+            jobs += [(repeat, place, number, cases[place]) for place in added]
+    jobs.sort(key=lambda job: job[:3])
+    return ((number, case, repeat) for repeat, _, number, case in jobs)
 
 
-def _assemble(plan: Plan, results: Sequence[Result]) -> Evaluation:
+def _assemble(plan: Plan, results: Sequence[Result], n_asked: int) -> Evaluation:
     place = {case.id: number for number, case in enumerate(plan.dataset.cases)}
+    asked = plan.dataset.shuffled(plan.seed)[:n_asked]
     return Evaluation(
         version=plan.version,
         dataset=plan.dataset,
@@ -251,4 +275,5 @@ def _assemble(plan: Plan, results: Sequence[Result]) -> Evaluation:
         results=tuple(sorted(results, key=lambda row: (place[row.case_id], row.repeat))),
         repeats=plan.repeats,
         seed=plan.seed,
+        asked={case.id: plan.repeats for case in asked} if len(asked) < len(place) else None,
     )

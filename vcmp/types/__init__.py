@@ -27,6 +27,7 @@ from vcmp.types.evaluations import (
     Usage,
     Variant,
     Version,
+    prefix,
 )
 from vcmp.types.verdicts import (
     Alert,
@@ -65,4 +66,5 @@ __all__ = [
     "Variant",
     "Verdict",
     "Version",
+    "prefix",
 ]
