@@ -1,15 +1,10 @@
-"""A provider that fails: what is sent, how long it takes, what is said, and what the exit code is."""
+"""A provider that fails: what is sent, how long it takes, what is said, how it ends."""
 
 import json
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.conftest import Run
-from vcmp.testing import Fault, FaultServer, RateLimit, faults
+from vcmp.testing import FaultServer, faults
 
 
 def rows(project: Path, job: str = "0") -> list[dict[str, Any]]:
