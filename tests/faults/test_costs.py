@@ -21,7 +21,7 @@ def settings(server: FaultServer) -> list[str]:
 
 def test_plan_tells_what_a_sweep_costs_at_worst(vcmp: Run):
     done = vcmp("plan", "agent=plain", "provider=openai", "baseline=null")
-    assert "at most 16,604 tokens, each answer as long as it may be: $0.01\n" in done.stdout
+    assert "\nat most 20,639 tokens, each answer as long as it may be: $0.01\n" in done.stdout
 
 
 def test_plan_says_when_a_price_is_unknown(vcmp: Run):
@@ -35,7 +35,7 @@ def test_nobody_to_ask_is_a_no(project: Path, vcmp: Run):
 
     assert (done.returncode, server.n_requests) == (2, 0)
     assert done.stderr == (
-        "vcmp: budget.confirm_usd=1e-05: at most 369 tokens, each answer as long as it may be:"
+        "vcmp: budget.confirm_usd=1e-05: at most 446 tokens, each answer as long as it may be:"
         " $0.00, and there is nobody to ask.\n"
         "  Lower dataset.limit or max_tokens, or raise budget.confirm_usd.\n"
     )
