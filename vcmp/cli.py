@@ -11,12 +11,14 @@ import shlex
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 from vcmp.console import announce, confirm, discard_output, make_console, present, tell_end
 from vcmp.errors import ConfigError, VcmpError, suggest
@@ -43,6 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         The exit code: 0 pass or nothing to decide, 1 the gate failed, 2 usage or configuration,
         3 inconclusive, 4 the evidence cannot be judged, 128 + n ended by signal n.
     """
+    if threading.current_thread() is threading.main_thread():
+        # an exception: what is running is ended by those who started it, a baseline's process too
+        signal.signal(signal.SIGTERM, _leave)
     try:
         return _dispatch(list(arguments))
     except KeyboardInterrupt:
@@ -55,6 +60,10 @@ def main(arguments: Sequence[str]) -> int:
             raise
         print(f"vcmp: {scrub(explain(error))}", file=sys.stderr)
         return error.exit_code if isinstance(error, VcmpError) else UNUSABLE
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(INTERRUPTED + number)
 
 
 def explain(error: Exception) -> str:
