@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vcmp.console import announce, discard_output, make_console, present, tell_end
+from vcmp.display import printable
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("VCMP_DEBUG") == "1":
             raise
-        print(f"vcmp: {scrub(explain(error))}", file=sys.stderr)
+        print(printable(f"vcmp: {scrub(explain(error))}"), file=sys.stderr)
         return error.exit_code if isinstance(error, VcmpError) else UNUSABLE
 
 

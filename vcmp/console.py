@@ -2,12 +2,15 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vcmp.display import printable
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
     from vcmp.evaluation import Interrupt
     from vcmp.gates import Policy
@@ -17,13 +20,21 @@ if TYPE_CHECKING:
 
 def make_console() -> "Console":
     """The screen: no wrapping and no colour where stdout is not a terminal; a reader that goes
-    away, as in `| head`, ends the output and not the sweep."""
+    away, as in `| head`, ends the output and not the sweep. Whatever is printed on it is
+    `printable`."""
     from rich.console import Console
 
     class Screen(Console):
         def on_broken_pipe(self) -> None:
             self.quiet = True
             discard_output()
+
+        def render(
+            self, renderable: "RenderableType", options: "ConsoleOptions | None" = None
+        ) -> Iterable["Segment"]:
+            for segment in super().render(renderable, options):
+                shown = segment.text if segment.control else printable(segment.text)
+                yield segment._replace(text=shown)
 
     if sys.stdout is None:
         return Console(quiet=True)
