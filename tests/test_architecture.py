@@ -41,6 +41,7 @@ DOORS = {
     "omegaconf": ENTRANCE,
     "mlflow": {"tracking", "scorers.adapters", "scorers.cards"},  # a scorer may be one of MLflow's
     "jinja2": {"sandbox", "reports", "prompts"},
+    "markdown_it": {"reports"},
     "openai": {"judges", "provider"},
     "ppi_py": {"agreement"},
     "scipy": {"statistics"},
