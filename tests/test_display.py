@@ -1,10 +1,12 @@
 """Nothing that is printed is obeyed by a terminal or by a CI system."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmp.console import make_console
+from vcmp.console import guard_streams, make_console
 from vcmp.display import printable, visible
 
 COMMANDS = [
@@ -71,3 +73,14 @@ def test_the_screen_prints_nothing_else(capsys):
     assert said.splitlines()[:3] == ["note: a::add-mask::x", ": :add-mask::y", "  : :error::x"]
     assert "##[" not in said
     assert "\x1b" not in said
+
+
+def test_a_log_gets_nothing_else_whoever_writes(capfd, monkeypatch):
+    """An agent's prints and a traceback's lines, piece by piece, whatever the encoding."""
+    with open(1, "w", encoding="ascii", closefd=False) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(sys, "stderr", None)
+        guard_streams()
+        print("é\r::add-mask::", "\ud800", sep="", flush=True)
+
+    assert capfd.readouterr().out == "\\xe9\n: :add-mask::\\u27e8U+D800\\u27e9\n"
