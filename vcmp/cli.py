@@ -142,6 +142,7 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
         tell_end(evaluations, interrupt, folder, console)
     if interrupt.signal:
         return INTERRUPTED + interrupt.signal
+    del evaluations  # the files have them, and are read again
     conclusion = present(folder, settings.policy, settings.record.report, console)
     try:
         pipeline.record(conclusion, sweep)
