@@ -23,8 +23,10 @@ COMMANDS = [
     "\x1b]8;;https://example.org\x07EVIL\x1b]8;;\x07",
     "\x1b[2J\x1b[1;1HEVIL\x9b31m",
 ]
+HALVES = ["EVIL\udfff\ud800", "\udc00EVIL\x00"]
+"""In this order they are no pair, which JSON would make a character of."""
 FORMULAS = ["=HYPERLINK(0)EVIL", "+EVIL", "-EVIL", "@EVIL", "\t=EVIL", "'=EVIL", "＝EVIL"]
-WRITTEN = [text for text in HOSTILE if text] + COMMANDS + FORMULAS
+WRITTEN = [text for text in HOSTILE if text] + COMMANDS + HALVES + FORMULAS
 N_GENERATED = 1_000
 
 _FRAGMENTS = [
@@ -34,7 +36,7 @@ _FRAGMENTS = [
     *("*", "**", "_", "__", "~~", "#", "# ", "> ", "- ", "1. ", "- [x] ", "---", "===", "[", "]("),
     *("![", "]: ", "(//e)", "@team", "#1", "GH-1", "http://e", "www.e.io", "a@b.io", ":+1:", "$$"),
     *("::add-mask::", "##[group]", "+", "=", "-", "@", "\x00", "\x1b[1m", "\x85", "\u2028"),
-    *("\u200d", "\u202e", "\ufffe", "\uffff", "\ud800", "\udfff", "\U0001f600"),
+    *("\u200d", "\u202e", "\ufffe", "\uffff", "\ud800", "\udbff", "\U0001f600"),
     *("{{ 7*7 }}", "{% raw %}"),
 ]  # fmt: skip
 
