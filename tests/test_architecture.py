@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "vcmp").rglob("*.py"))
 
 # A name stands for a module or for a whole package.
-NOUNS = {"types", "errors", "digests", "calls", "metrics", "sandbox", "secrets"}
+NOUNS = {"types", "errors", "digests", "calls", "display", "metrics", "sandbox", "secrets"}
 STEPS = {
     "agreement", "comparison", "datasets", "evaluation", "gates", "judges", "preferences",
     "prompts", "provider", "reports", "results", "scorers", "statistics", "tables", "tracking",
@@ -41,6 +41,7 @@ DOORS = {
     "omegaconf": ENTRANCE,
     "mlflow": {"tracking", "scorers.adapters", "scorers.cards"},  # a scorer may be one of MLflow's
     "jinja2": {"sandbox", "reports", "prompts"},
+    "markdown_it": {"reports"},
     "openai": {"judges", "provider"},
     "ppi_py": {"agreement"},
     "scipy": {"statistics"},

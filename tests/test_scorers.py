@@ -1,6 +1,7 @@
 """The rules: each on the smallest output that shows what it says."""
 
 import json
+import re
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -23,6 +24,7 @@ from vcmp.scorers import (
     Phrases,
     Polite,
     Refusal,
+    texts,
 )
 from vcmp.types import Case
 
@@ -310,3 +312,17 @@ def test_json_schema_takes_what_a_config_holds():
     schema = MappingProxyType({"enum": ("a", "b")})
 
     assert value(JsonSchema(schema), json.dumps("b")) == 1
+
+
+@given(st.text(alphabet="ab '’é \n\u00a0ﬁA", max_size=60), st.integers(1, 6))
+def test_a_long_text_is_read_in_pieces_as_if_it_were_read_at_once(text, piece):
+    """Neither phrases nor words know where a piece ends."""
+    spaced = re.sub(r"(\S{3})(?=\S)", r"\1 ", text)  # a word longer than two pieces may be cut
+    phrases = ["a", "b a", "fi a", "'b"]
+    whole = texts.fold(spaced), texts.among(phrases, spaced), len(texts.words(spaced))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(texts, "PIECE", piece + 2)
+        assert texts.fold(spaced) == whole[0]
+        assert texts.among(phrases, spaced) == whole[1]
+        assert texts.count_words(spaced) == whole[2]

@@ -3,10 +3,12 @@
 import sys
 
 from vcmp.cli import main
+from vcmp.console import guard_streams
 
 
 def run() -> None:
     """Run the command line and leave with its exit code."""
+    guard_streams()
     sys.exit(main(sys.argv[1:]))
 
 

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from vcmp.console import announce, confirm, discard_output, make_console, present, tell_end
+from vcmp.display import printable
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("VCMP_DEBUG") == "1":
             raise
-        print(f"vcmp: {scrub(explain(error))}", file=sys.stderr)
+        print(printable(f"vcmp: {scrub(explain(error))}"), file=sys.stderr)
         return error.exit_code if isinstance(error, VcmpError) else UNUSABLE
 
 
@@ -151,6 +152,7 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
         tell_end(evaluations, interrupt, folder, console)
     if interrupt.signal:
         return INTERRUPTED + interrupt.signal
+    del evaluations  # the files have them, and are read again
     conclusion = present(folder, settings.policy, settings.record.report, console)
     try:
         pipeline.record(conclusion, sweep)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vcmp import baselines, gates, pairwise, reports, results
+from vcmp import baselines, gates, pairwise, reports, results, tables
 from vcmp.comparison import compare, examine, restrict
 from vcmp.errors import ResultsError
 from vcmp.gates import Policy
@@ -18,7 +18,7 @@ from vcmp.secrets import scrub
 from vcmp.types import Comparison, Conclusion, Evaluation, Outcome, prefix
 
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
-REPORT_FILES = ("report.md", "verdict.json", "junit.xml")
+REPORT_FILES = ("report.md", "report.html", "verdict.json", "junit.xml", "scores.csv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,11 +242,14 @@ def rank(found: Sequence[Looked], policy: Policy) -> Conclusion:
 
 
 def write_reports(conclusion: Conclusion, folder: Path, *, template: str, limit: int) -> None:
-    """Write report.md, verdict.json and junit.xml into the sweep's folder."""
+    """Write report.md, report.html, verdict.json, junit.xml and scores.csv into its folder."""
+    report = scrub(reports.render(conclusion, template=template, limit=limit))
     texts = (
-        reports.render(conclusion, template=template, limit=limit),
+        report,
+        reports.webpage(conclusion, report),
         reports.verdict_json(conclusion),
         reports.junit(conclusion),
+        tables.scores_csv(conclusion),
     )
     for name, text in zip(REPORT_FILES, texts, strict=True):
         (folder / name).write_text(scrub(text), encoding="utf-8")

@@ -1,15 +1,18 @@
 """The screen, and what the main job shows on it."""
 
+import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vcmp.display import printable
 from vcmp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
     from vcmp.evaluation import Interrupt
     from vcmp.gates import Policy
@@ -18,15 +21,50 @@ if TYPE_CHECKING:
     from vcmp.types import Answerer, Conclusion, Evaluation
 
 
+class GuardedStream(io.TextIOWrapper):
+    """A stream into a log, on which whatever is written is `printable`.
+
+    Not only vcmp writes: agents print what a model said, and Python the errors of their threads and
+    tasks. A carriage return ends a line, as those who read logs take it.
+    """
+
+    def write(self, text: str) -> int:
+        super().write(printable(text.replace("\r\n", "\n").replace("\r", "\n")))
+        return len(text)
+
+
+def guard_streams() -> None:
+    """Let nothing that this process prints be a command of a CI system; a terminal has none."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            guarded = GuardedStream(
+                stream.buffer,
+                encoding=stream.encoding,
+                errors="backslashreplace",
+                line_buffering=stream.line_buffering,
+                write_through=stream.write_through,
+            )
+            setattr(sys, name, guarded)
+
+
 def make_console() -> "Console":
     """The screen: no wrapping and no colour where stdout is not a terminal; a reader that goes
-    away, as in `| head`, ends the output and not the sweep."""
+    away, as in `| head`, ends the output and not the sweep. Whatever is printed on it is
+    `printable`."""
     from rich.console import Console
 
     class Screen(Console):
         def on_broken_pipe(self) -> None:
             self.quiet = True
             discard_output()
+
+        def render(
+            self, renderable: "RenderableType", options: "ConsoleOptions | None" = None
+        ) -> Iterable["Segment"]:
+            for segment in super().render(renderable, options):
+                shown = segment.text if segment.control else printable(segment.text)
+                yield segment._replace(text=shown)
 
     if sys.stdout is None:
         return Console(quiet=True)

@@ -111,12 +111,20 @@ def evaluate(
 
 def _run(evaluation: Coroutine[Any, Any, tuple[Evaluation, ...]]) -> tuple[Evaluation, ...]:
     """Run in an event loop of its own; in a thread where one is running already (a notebook)."""
+    done: list[tuple[Evaluation, ...]] = []
+
+    async def keep() -> None:
+        # no result of the task: when asyncio puts the signal handler back, it spells that out
+        done.append(await evaluation)
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(evaluation)
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, evaluation).result()
+        asyncio.run(keep())
+    else:
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            thread.submit(asyncio.run, keep()).result()
+    return done[0]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Reports: one conclusion as Markdown, JSON, JUnit XML and lines on a terminal.
+"""Reports: one conclusion as Markdown, a page, JSON, JUnit XML and lines on a terminal.
 
 All of them are made from the conclusion alone, so they can be made again at any time from the files
 of a sweep.
@@ -8,5 +8,6 @@ from vcmp.reports.document import verdict, verdict_json
 from vcmp.reports.junit import junit
 from vcmp.reports.markdown import render
 from vcmp.reports.screen import screen
+from vcmp.reports.webpage import webpage
 
-__all__ = ["junit", "render", "screen", "verdict", "verdict_json"]
+__all__ = ["junit", "render", "screen", "verdict", "verdict_json", "webpage"]

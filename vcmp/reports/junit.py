@@ -4,20 +4,17 @@ Only a failed agent is an error and only an undecided or failed rule is a failur
 breaks nothing by itself, so it is a property of its case.
 """
 
-import re
 from collections.abc import Sequence
 from statistics import fmean
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from vcmp.display import visible
 from vcmp.reports.explanation import explain
 from vcmp.reports.lookups import verdict_of
 from vcmp.reports.numbers import plural
 from vcmp.reports.text import cut
 from vcmp.reports.words import Voice
 from vcmp.types import Case, Conclusion, Evaluation, Finding, Result, Verdict
-
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
 
 PLAIN = Voice(name=str, sentence=str)
 ALERT = "alert: certainly worse than the baseline"
@@ -151,4 +148,5 @@ def _count(element: Element, cases: Sequence[Element]) -> None:
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("", text)
+    """Text with control characters shown: XML cannot hold them, not even escaped."""
+    return visible(text.replace("\r\n", "\n"), keep="\n\t")

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -48,7 +49,7 @@ def render(
 
 def _filler(conclusion: Conclusion, template: str | Path) -> Callable[[Page], str]:
     path = _find(template)
-    sandbox = _sandbox(path.parent)
+    sandbox = _packaged() if path.parent == PACKAGED else _sandbox(path.parent)
 
     def fill(page: Page) -> str:
         values = {"page": page, "conclusion": conclusion}
@@ -73,6 +74,11 @@ def _find(template: str | Path) -> Path:
         f"report.template {str(template)!r}: there is no such template.{hint}\n"
         f"  Choose {', '.join(names)}, or the path of a file of your own."
     )
+
+
+@cache  # compiling the templates takes far longer than filling them
+def _packaged() -> ImmutableSandboxedEnvironment:
+    return _sandbox(PACKAGED)
 
 
 def _sandbox(folder: Path) -> ImmutableSandboxedEnvironment:

@@ -9,11 +9,7 @@ import html
 import re
 from collections.abc import Sequence
 
-_HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
-)
-"""Control, direction and invisible characters, and halves of characters that UTF-8 cannot hold."""
+from vcmp.display import visible
 
 _HARMLESS = re.compile(r"""[\w ,.;:()%+=<>/'"!?−–—…×±≥≤≈→-]*""")
 _MEANT = re.compile(
@@ -26,20 +22,6 @@ def cut(text: str, limit: int) -> str:
     """The first `limit` characters of `text`, and how many more there were."""
     more = len(text) - limit
     return text if more <= 0 else f"{text[:limit]}… ({more:,} more characters)"
-
-
-def visible(text: str, keep: str = "") -> str:
-    """`text` with control and direction characters shown instead of obeyed, `keep` excepted."""
-    return _HIDDEN.sub(lambda found: found[0] if found[0] in keep else _shown(found[0]), text)
-
-
-def _shown(character: str) -> str:
-    code = ord(character)
-    if character == "\n":
-        return "↵"
-    if character == "\t":
-        return " "
-    return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"
 
 
 def one_line(text: object, limit: int = 160) -> str:

@@ -111,8 +111,8 @@ def read_lines(path: Path) -> list[Any]:
         ResultsError: The file is missing or damaged.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
+        with path.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
 

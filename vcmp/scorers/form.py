@@ -8,7 +8,7 @@ from typing import Any
 
 from vcmp.errors import ConfigError
 from vcmp.metrics import text_of
-from vcmp.scorers.texts import among, fold, words
+from vcmp.scorers.texts import among, count_words, fold
 from vcmp.types import Case, Score
 
 
@@ -123,7 +123,7 @@ class MaxLength:
 
     def __call__(self, case: Case, output: Any) -> Score:
         text = text_of(output)
-        counts = [(len(text), self.chars, "characters"), (len(words(text)), self.words, "words")]
+        counts = [(len(text), self.chars, "characters"), (count_words(text), self.words, "words")]
         over = [f"{n} {of}, {most} allowed" for n, most, of in counts if most and n > most]
         return Score(value=float(not over), rationale="; ".join(over))
 
@@ -149,7 +149,7 @@ class Concise:
             )
 
     def __call__(self, case: Case, output: Any) -> Score:
-        n_words = len(words(text_of(output)))
+        n_words = count_words(text_of(output))
         if not n_words:
             return Score(value=0.0, rationale="no words")
         left = (self.limit - n_words) / (self.limit - self.words)

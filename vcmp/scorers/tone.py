@@ -132,9 +132,10 @@ class Refusal:
         _check(self.phrases, "Refusal: phrases")
 
     def __call__(self, case: Case, output: Any) -> Score:
-        if not fold(text_of(output)):
+        text = text_of(output)
+        if not text.strip():
             return Score(value=0.0, rationale="no text")
-        found = among(self.phrases, text_of(output))
+        found = among(self.phrases, text)
         return Score(value=float(bool(found) == self.wanted), rationale=_named(found))
 
 

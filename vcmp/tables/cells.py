@@ -1,20 +1,39 @@
 """Cells: what a text, a number of pandas or nothing at all stands for."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from vcmp.errors import ConfigError
 
 Value = TypeVar("Value")
+GUARD = "'"
+"""Before a name that a spreadsheet would take for a formula; it hides the sign."""
+_FORMULA = re.compile("[=+@\\s＝＋－＠'-]")
+"""How a formula may begin (OWASP, "CSV injection"), or a name that seems to be guarded."""
+
+
+def guard(name: str) -> str:
+    """A name as a cell that no spreadsheet takes for a formula; `texts` reads the name again.
+
+    Halves of characters, which UTF-8 cannot hold, are spelt out.
+    """
+    cell = name.encode(errors="backslashreplace").decode()
+    return f"{GUARD}{cell}" if _FORMULA.match(cell) else cell
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if cell.startswith(GUARD) and _FORMULA.match(cell, 1) else cell
 
 
 def texts(values: Sequence[Any]) -> list[str]:
-    """Cells as texts without white space around them; what is no value is ""."""
+    """Cells as texts without guards and without white space around them; what is no value is ""."""
     try:
-        return list(map(str.strip, values))  # all that a CSV file has
+        stripped = list(map(str.strip, values))  # all that a CSV file has
     except TypeError:
-        return [_text(value) for value in values]
+        stripped = [_text(value) for value in values]
+    return list(map(_unguarded, stripped))
 
 
 def numbers(where: str, column: str, values: Sequence[Any]) -> list[float | None]:

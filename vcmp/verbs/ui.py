@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 
+from vcmp.display import printable
 from vcmp.verbs.versions import open_tracker
 
 
@@ -14,7 +15,7 @@ def run(options: list[str], overrides: list[str]) -> int:
     parser.add_argument("--print", action="store_true", help="only print the command")
     parsed = parser.parse_args(options)
     command = open_tracker(overrides).ui_command(parsed.port)
-    print(shlex.join(command), flush=True)
+    print(printable(shlex.join(command)), flush=True)
     if parsed.print or len(command) == 1:
         return 0
     return os.execv(command[0], command)  # signals then reach the server, and no one else

@@ -1,0 +1,104 @@
+"""Nothing that a model wrote is a command of the CI system that shows the log of a run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from tests.faults.hostile import COMMANDS
+from tests.faults.test_hostile_content import check_log
+
+AGENT = '''
+import asyncio, threading
+
+COMMANDS = {commands!r}
+
+async def answer(question, kind):
+    """Say, print and raise commands: in a case, in a task and in a thread that nobody waits for."""
+    text = COMMANDS[int(question)]
+    print(text.encode(errors="replace").decode())
+    if kind == "fails":
+        asyncio.create_task(fail(text))
+        thread = threading.Thread(target=fail_at_once, args=[text])
+        thread.start()
+        thread.join()
+        await asyncio.sleep(0)
+        raise ValueError(f"first\\n{{text}}")
+    return text
+
+async def fail(text):
+    fail_at_once(text)
+
+def fail_at_once(text):
+    raise ValueError("second\\n" + text)
+
+def score(case, output):
+    if case.id.endswith("3"):
+        raise ValueError("third\\n" + output)
+    return 1.0
+'''
+VARIANT = "# {0}\n_target_: agents.hostile.answer\n_partial_: true\nkind: {0}\n"
+NAMES = ("::warning::", "##[group]", "@team", "=1")
+
+
+@pytest.fixture
+def hostile(project: Path) -> None:
+    """A project whose agent, cases and metric are made of commands."""
+    write(project, "agents/hostile.py", AGENT.format(commands=COMMANDS))
+    for kind in ("answers", "fails"):
+        write(project, f"conf/agent/{kind}.yaml", VARIANT.format(kind))
+    rows = (
+        {"id": f"{NAMES[n % 4]}{n}", "inputs": {"question": str(n)}, "tags": [NAMES[n % 4]]}
+        for n in range(len(COMMANDS))
+    )
+    write(project, "conf/dataset/hostile.jsonl", "\n".join(map(json.dumps, rows)))
+    write(project, "conf/dataset/hostile.yaml", "# x\nname: '::error::x'\n"
+          "path: conf/dataset/hostile.jsonl\n")  # fmt: skip
+    write(project, "conf/scorers/hostile.yaml", "# x\n'::notice::m': "
+          "{_target_: agents.hostile.score, _partial_: true}\n")  # fmt: skip
+
+
+def write(project: Path, path: str, text: str) -> None:
+    (project / path).write_text(text, encoding="utf-8")
+
+
+def check_output(text: str) -> None:
+    """No command and no control character; the file was read with every kind of line end."""
+    check_log(text)
+    assert "\x1b" not in text
+    assert "\x00" not in text
+
+
+@pytest.mark.usefixtures("hostile")
+def test_no_command_reaches_the_log_of_a_run(project: Path, vcmp: Run):
+    """Screen, progress, what the agent prints, and what Python says of its tasks and threads."""
+    done = vcmp("agent=fails,answers", "baseline=answers", "dataset=hostile", "scorers=hostile",
+                "gate=none", "tracking=none", "-m")  # fmt: skip
+    (folder,) = (project / "outputs").glob("2*")
+    again = vcmp("conclude", str(folder))
+
+    assert done.returncode == again.returncode == 0, done.stderr
+    assert f"{len(COMMANDS)} failed" in done.stdout
+    assert "ValueError: second" in done.stderr
+    for said in (done.stdout, done.stderr, again.stdout, again.stderr):
+        check_output(said)
+
+
+@pytest.mark.usefixtures("hostile")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("agent=::add-mask::x\n::add-mask::y",),
+        ("\n::add-mask::x",),
+        ("agent=answers", "dataset=hostile", "dataset.path=a\r::add-mask::x", "tracking=none"),
+        ("gate", "--scores", "a\n::add-mask::x.csv", "--policy", "conf/gate/none.yaml"),
+        ("conclude", "\x1b[31m##[group]x"),
+    ],
+)
+def test_no_command_reaches_the_log_by_an_error(vcmp: Run, arguments: tuple[str, ...]):
+    done = vcmp(*arguments)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("vcmp: ")
+    check_output(done.stderr)
