@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcmp.console import announce, discard_output, make_console, present, tell_end
+from vcmp.console import announce, discard_output, make_console, present, shown, tell_end
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
@@ -118,7 +118,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
 
 
 def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
-    from vcmp import conclusions, pipeline, tracking
+    from vcmp import conclusions, pipeline, recording, tracking
     from vcmp.config import plan_sweep
     from vcmp.evaluation import Interrupt
     from vcmp.progress import follow
@@ -143,10 +143,12 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
         return INTERRUPTED + interrupt.signal
     conclusion = present(folder, settings.policy, settings.record.report, console)
     try:
-        pipeline.record(conclusion, sweep)
+        note = recording.record(conclusion, folder, settings.policy, sweep.tracker)
     except KeyboardInterrupt:
-        console.print("interrupted: the report is complete, the record in the store is not")
+        console.print(f"interrupted while recording; record later: vcmp sync {shown(folder)}")
         raise
+    if note:
+        console.print(note, markup=False)
     return conclusions.exit_code(conclusion, settings.policy)
 
 
@@ -165,7 +167,8 @@ def help_text(conf: Path) -> str:
         "overrides: agent.<parameter>=, baseline=, baselines=, repeats=, pool=, concurrency=,",
         "  seed=, app=, gate.looks=, gate.select=, outcomes.<outcome>=, budget.usd=, resume=,",
         "  dataset.path=, provider.base_url=, provider.api_key_env=, tracking.uri=,",
-        "  tracking.experiment=; several values (a,b) with --multirun make a sweep.",
+        "  tracking.experiment=, tracking.required=;",
+        "  several values (a,b) with --multirun make a sweep.",
     ]
     groups = sorted(path for path in conf.glob("*") if any(path.glob("*.yaml")))
     if groups:
