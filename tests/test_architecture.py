@@ -26,7 +26,7 @@ FLOORS = [
     STEPS,
     {"baselines", "pairwise", "rehearsal", "testing"},
     {"conclusions", "prospects", "selfcheck"},
-    {"looks"},
+    {"looks", "recording"},
     {"pipeline"},
     ENTRANCE,
 ]

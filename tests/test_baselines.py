@@ -64,7 +64,7 @@ def record(tracker: MlflowTracker, tmp_path: Path) -> Record:
         folder = tmp_path / f"recorded-{n_recorded}"
         results.save(made, folder)
         named = {f"vcmp.{key}": value for key, value in tags.items()}
-        tracker.attach(tracker.record(made, folder), [], named)
+        tracker.record(made, folder, tags=named)
 
     return record
 

@@ -20,7 +20,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from vcmp.console import announce, confirm, discard_output, make_console, present, tell_end
+from vcmp.console import (
+    announce,
+    confirm,
+    discard_output,
+    make_console,
+    present,
+    shown,
+    tell_end,
+)
 from vcmp.display import printable
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
@@ -128,7 +136,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
 
 
 def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
-    from vcmp import conclusions, pipeline, tracking
+    from vcmp import conclusions, pipeline, recording, tracking
     from vcmp.config import plan_sweep
     from vcmp.evaluation import Interrupt
     from vcmp.progress import follow
@@ -155,10 +163,12 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
     del evaluations  # the files have them, and are read again
     conclusion = present(folder, settings.policy, settings.record.report, console)
     try:
-        pipeline.record(conclusion, sweep)
+        note = recording.record(conclusion, folder, settings.policy, sweep.tracker)
     except KeyboardInterrupt:
-        console.print("interrupted: the report is complete, the record in the store is not")
+        console.print(f"interrupted while recording; record later: vcmp sync {shown(folder)}")
         raise
+    if note:
+        console.print(note, markup=False)
     return conclusions.exit_code(conclusion, settings.policy)
 
 
@@ -177,7 +187,8 @@ def help_text(conf: Path) -> str:
         "overrides: agent.<parameter>=, baseline=, baselines=, repeats=, pool=, concurrency=,",
         "  seed=, app=, gate.looks=, gate.select=, outcomes.<outcome>=, budget.usd=, resume=,",
         "  dataset.path=, provider.base_url=, provider.api_key_env=, tracking.uri=,",
-        "  tracking.experiment=; several values (a,b) with --multirun make a sweep.",
+        "  tracking.experiment=, tracking.required=;",
+        "  several values (a,b) with --multirun make a sweep.",
     ]
     groups = sorted(path for path in conf.glob("*") if any(path.glob("*.yaml")))
     if groups:

@@ -137,7 +137,8 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
             for evaluation, job in zip(evaluations, record.jobs, strict=True)
         }
         conclusion = _conclude(replace(field, judged=judged), policy)
-    conclusion = replace(conclusion, baseline_note=note, command=record.command, notes=record.notes)
+    notes = (*record.notes, *filter(None, [record.unrecorded]))
+    conclusion = replace(conclusion, baseline_note=note, command=record.command, notes=notes)
     return _hold_back(conclusion, stopped, policy) if stopped else conclusion
 
 

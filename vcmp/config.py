@@ -95,8 +95,13 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
             report=first["report"],
             trust=tuple(first["trust"]),
             command=command,
+            tracking=tuple(filter(_names_store, jobs[0].overrides)),
         ),
     )
+
+
+def _names_store(override: str) -> bool:
+    return re.split("[.=]", override.lstrip("~"))[0] in ("tracking", "app")
 
 
 def _refuse_differences(jobs: Sequence[Job]) -> None:

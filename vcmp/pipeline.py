@@ -1,4 +1,4 @@
-"""What costs money: evaluate plans, keep every result in files, and record them in the store."""
+"""What costs money: evaluate plans, and keep every result in files."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vcmp import baselines, evaluation, pairwise, results, versions
+from vcmp import baselines, evaluation, pairwise, recording, results, versions
 from vcmp.baselines import Wanted
-from vcmp.conclusions import REPORT_FILES, Field, field_of
+from vcmp.conclusions import Field, field_of
+from vcmp.errors import TrackingError
 from vcmp.evaluation import Interrupt, Looks
 from vcmp.gates import Policy
 from vcmp.looks import Watch
@@ -17,11 +18,10 @@ from vcmp.pairwise import Contest
 from vcmp.provider import meter
 from vcmp.results import SweepRecord
 from vcmp.scorers import adapt, card_of
-from vcmp.tracking import BEST_OF, Capture, MlflowTracker
+from vcmp.tracking import Capture, MlflowTracker
 from vcmp.types import (
     Answerer,
     Budget,
-    Conclusion,
     Dataset,
     Evaluation,
     Limits,
@@ -158,14 +158,11 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
     money: baseline, anchors, and earlier runs of the same versions.
 
     Raises:
-        TrackingError: The store cannot be used.
+        TrackingError: The store cannot be used, and the sweep needs it.
         ConfigError: The baseline or an anchor is not in it.
         ComparisonError: They were made with other cases or scorers.
     """
-    if sweep.tracker:
-        sweep.tracker.prepare()
-    # what an earlier run of the sweep gathered is what this one is judged with
-    record = sweep.record if sweep.known else _gather(sweep)
+    record = _gather(sweep)
     if not _has_baseline(sweep):
         record = replace(record, notes=(*record.notes, *pairwise.unasked(sweep.plans)))
     results.save_record(record, sweep.folder)
@@ -276,16 +273,18 @@ def _watch(sweep: Sweep) -> Watch | None:
 
 def _gather(sweep: Sweep) -> SweepRecord:
     """Put what the sweep is judged with, and has not to be run, beside its files."""
-    record = sweep.record
-    wanted = Wanted(
-        plans=sweep.plans,
-        baseline=record.baseline,
-        anchors=record.anchors,
-        rerun=sweep.rerun,
-        pool=sweep.pool,
-        failed_limit=record.policy.get("missing_limit", 0.10),
-    )
-    gathered = baselines.gather(wanted, sweep.tracker)
+    try:
+        if sweep.tracker:
+            sweep.tracker.prepare()
+        return _fetch(sweep, sweep.record, sweep.tracker)
+    except TrackingError as error:
+        return _fetch(sweep, _without_store(error, sweep), None)
+
+
+def _fetch(sweep: Sweep, record: SweepRecord, tracker: MlflowTracker | None) -> SweepRecord:
+    if sweep.known:
+        return record  # what an earlier run of the sweep gathered is what this one is judged with
+    gathered = baselines.gather(_wanted(sweep), tracker)
     return replace(
         record,
         anchor_folders=gathered.save(sweep.folder, sweep.folders),
@@ -293,27 +292,31 @@ def _gather(sweep: Sweep) -> SweepRecord:
     )
 
 
-def record(conclusion: Conclusion, sweep: Sweep) -> None:
-    """Record every evaluation of a concluded sweep, its reports and verdict, in the store.
+def _wanted(sweep: Sweep) -> Wanted:
+    record = sweep.record
+    return Wanted(
+        plans=sweep.plans,
+        baseline=record.baseline,
+        anchors=record.anchors,
+        rerun=sweep.rerun,
+        pool=sweep.pool,
+        failed_limit=record.policy.get("missing_limit", 0.10),
+    )
 
-    What is recorded is what lies in the files, where no secret is.
 
-    Raises:
-        TrackingError: The store failed; files and reports are complete.
-    """
-    if not sweep.tracker:
-        return
-    # where no rule was asked nothing has passed
-    outcomes = {v.candidate: v.outcome for v in conclusion.verdicts if v.findings}
-    reports_of = [sweep.folder / name for name in REPORT_FILES]
-    n_candidates = len(conclusion.comparisons)
-    for folder in sweep.folders:
-        done = results.load(folder)
-        recorded = sweep.tracker.record(done, folder)
-        outcome = outcomes.get(done.version.name)
-        tags: dict[str, str] = {"vcmp.verdict": outcome} if outcome else {}
-        if done.version.name == conclusion.baseline:
-            tags["vcmp.role"] = "baseline"
-        if n_candidates > 1 and done.version.variant.name == conclusion.best:
-            tags[BEST_OF] = str(n_candidates)
-        sweep.tracker.attach(recorded, reports_of, tags)
+def _without_store(error: TrackingError, sweep: Sweep) -> SweepRecord:
+    """The record of a sweep that goes on without its store; raises the error where it may not."""
+    if not sweep.tracker or sweep.tracker.required:
+        raise error
+    record = replace(sweep.record, unrecorded=recording.unrecorded(error, sweep.folder))
+    if sweep.known:
+        return record
+    missing = baselines.only_recorded(_wanted(sweep))
+    if missing:
+        raise TrackingError(
+            f"{str(error).splitlines()[0]}\n"
+            f"  {missing!r}, which is to be compared with, lies only there: start it, add"
+            f" agent={missing},…\n  or compare with nothing (baseline=null)."
+        ) from error
+    pooled = ("earlier runs of these versions lie in the store, and are not pooled",)
+    return replace(record, notes=(*record.notes, *(pooled if sweep.pool else ())))

@@ -32,8 +32,9 @@ def is_override(argument: str) -> bool:
 def arrange(arguments: Sequence[str]) -> list[str]:
     """The arguments as Hydra's parser takes them: options first, then the overrides.
 
-    `agent.<parameter>` may name any parameter of the agent, whether its file sets it or not, so
-    such overrides are told to add what is not there; the agent's signature is checked later.
+    `agent.<parameter>` may name any parameter of the agent, whether its file sets it or not, and
+    `tracking.<parameter>` any of the store's, so such overrides are told to add what is not there;
+    the signatures are checked later.
 
     Raises:
         ConfigError: An argument holds what looks like a key, or is none that vcmp takes.
@@ -47,7 +48,7 @@ def arrange(arguments: Sequence[str]) -> list[str]:
             )
     overrides = [argument for argument in arguments if is_override(argument)]
     options = [argument for argument in arguments if not is_override(argument)]
-    forced = ["++" + o if o.startswith("agent.") else o for o in overrides]
+    forced = ["++" + o if o.startswith(("agent.", "tracking.")) else o for o in overrides]
     return options + forced
 
 

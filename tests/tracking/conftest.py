@@ -1,7 +1,8 @@
 """One store for all tests of the package: MLflow takes seconds to import and to create one.
 
 In it are, of the app `app` and in this order: `basic` (a failed agent, an unscored score, a judge),
-`empathetic` twice, a day apart, and `basic` again, answered by the scripted demo.
+`empathetic` twice, a day apart, of which the first passed and the second was the best of five, and
+`basic` again, answered by the scripted demo.
 """
 
 import importlib
@@ -114,9 +115,10 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     files.mkdir(parents=True)
     (files / "results.jsonl").write_text('{"case_id": "easy"}\n')
 
-    def record(made: Evaluation, note: str) -> Recorded:
+    def record(made: Evaluation, note: str, **tags: str) -> Recorded:
         (files / "evaluation.json").write_text(f'{{"note": "{note}"}}')
-        return tracker.record(made, files)
+        named = {f"vcmp.{key}": value for key, value in tags.items()}
+        return tracker.record(made, files, tags=named)
 
     tracker = MlflowTracker(experiment="support agent", project=project)
     tracker.prepare()
@@ -126,7 +128,10 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
         tracker=tracker,
         project=project,
         basic=record(support("basic", 0.5, prompt="Be brief. " * 1000), "basic"),
-        empathetic=(record(first, "empathetic 1"), record(second, "empathetic 2")),
+        empathetic=(
+            record(first, "empathetic 1", verdict="pass"),
+            record(second, "empathetic 2", best_of="5"),
+        ),
         scripted=record(support("basic", 0.6, answerer=SCRIPTED), "scripted"),
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tracking.conftest import CASES, DAY_S, Recording, mended, support
 from vcmp.errors import TrackingError
-from vcmp.tracking import BEST_OF, AssessmentSummary, Found, MlflowTracker, RecordedVersion, Sought
+from vcmp.tracking import AssessmentSummary, Found, MlflowTracker, RecordedVersion, Sought
 from vcmp.tracking.catalog import rank
 
 
@@ -111,8 +111,6 @@ def test_an_evaluation_is_found_by_version_name_and_by_model_id(recording: Recor
 
 def test_only_what_passed_is_found_when_asked_for(recording: Recording):
     """`baseline: latest` is the newest version that passed."""
-    recording.tracker.attach(recording.empathetic[0], [], {"vcmp.verdict": "pass"})
-
     assert recording.tracker.find(Sought(app="app", passed=True), read) == "empathetic 1"
 
 
@@ -127,8 +125,6 @@ def test_nothing_is_found_where_nothing_matches(recording: Recording, wanted: di
 
 def test_what_won_a_selection_says_so(recording: Recording):
     """It was chosen for its numbers, so they are too good; other runs of the version are not."""
-    recording.tracker.attach(recording.empathetic[1], [], {BEST_OF: "5"})
-
     assert recording.tracker.find_all(
         Sought(app="app", variant="empathetic"), lambda found: found.best_of
     ) == (5, 0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.tracking.conftest import Recording, support
 from vcmp.errors import TrackingError
 from vcmp.metrics import quantile
-from vcmp.tracking import Sought
+from vcmp.tracking import Recorded, Sought
 from vcmp.tracking.spans import clean
 from vcmp.types import Case, Dataset, Result, Score
 
@@ -209,19 +209,29 @@ def test_a_long_parameter_is_cut_and_kept_whole_beside(recording: Recording, mlf
     assert whole["prompt"] == "Be brief. " * 1000
 
 
-def test_reports_and_verdict_are_added_to_run_and_version(
-    recording: Recording, mlflow: Any, tmp_path: Path
-):
-    """The verdict is known only after all versions of a sweep are recorded."""
-    (tmp_path / "report.md").write_text("## pass")
-    recorded = recording.scripted
+def test_reports_and_verdict_are_in_run_and_version(other: Any, mlflow: Any, tmp_path: Path):
+    """A version's verdict is that of its newest evaluation, even if an older one comes in later."""
+    for name in ("report.md", "evaluation.json", "results.jsonl"):
+        (tmp_path / name).write_text("{}")
+    newer, older = support("judged", 0.5), support("judged", 0.5, begun_s=1_600_000_000.0)
+    reports = [tmp_path / "report.md"]
 
-    recording.tracker.attach(recorded, [tmp_path / "report.md"], {"vcmp.verdict": "fail"})
+    recorded = other.record(newer, tmp_path, reports, {"vcmp.verdict": "fail"})
+    late = other.record(older, tmp_path, reports, {"vcmp.verdict": "pass"})
 
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(recorded.run_id)}
     assert files == {"evaluation.json", "params.json", "report.md", "results.jsonl"}
     assert mlflow.get_run(recorded.run_id).data.tags["vcmp.verdict"] == "fail"
+    assert mlflow.get_run(late.run_id).data.tags["vcmp.verdict"] == "pass"
     assert mlflow.get_logged_model(recorded.model_id).tags["vcmp.verdict"] == "fail"
+
+
+def test_an_evaluation_is_recorded_once(recording: Recording, mlflow: Any, tmp_path: Path):
+    """The same rows are the same run, wherever their files lie."""
+    again = recording.tracker.record(support("empathetic", 0.7), tmp_path, tags={"vcmp.x": "new"})
+
+    assert again == replace(recording.empathetic[0], already=True)
+    assert "vcmp.x" not in mlflow.get_run(again.run_id).data.tags
 
 
 def test_an_interrupted_evaluation_is_not_ranked(other: Any, mlflow: Any, tmp_path: Path):
@@ -311,9 +321,31 @@ def test_a_store_that_fails_leaves_a_failed_run(
     assert run.info.status == "FAILED"
     assert str(caught.value) == (
         f"tracking.uri='{other.store.uri}': No space left on device.\n"
-        "  Mend it, name another store (tracking.uri=…), or record nothing (tracking=none).\n"
-        f"  app-unlucky-git-a41e0d70 is not recorded; its results are kept in {tmp_path}"
+        "  Mend it, name another store (tracking.uri=…), or record nothing (tracking=none)."
     )
+
+
+def test_a_run_that_broke_off_is_completed(other: Any, mlflow: Any, tmp_path: Path):
+    """After the traces, or before the last of them: nothing is there twice."""
+    made = support("resumed", 0.5)
+    first = other.record(made, tmp_path)
+    client = mlflow.MlflowClient()
+    client.delete_traces(first.experiment_id, trace_ids=[_trace_ids(client, first)[-1]])
+    client.set_terminated(first.run_id, "FAILED")
+
+    again = other.record(made, tmp_path)
+
+    traces = client.search_traces([first.experiment_id], model_id=first.model_id)
+    assert again == first
+    assert client.get_run(first.run_id).info.status == "FINISHED"
+    assert len(traces) == len(made.results)
+    assert {len(trace.info.assessments) for trace in traces} == {3}
+    assert {len(trace.data.spans) for trace in traces} == {2}
+
+
+def _trace_ids(client: Any, recorded: Recorded) -> list[str]:
+    found = client.search_traces([recorded.experiment_id], model_id=recorded.model_id)
+    return [trace.info.trace_id for trace in found]
 
 
 def test_nothing_is_recorded_outside_of_outputs(

@@ -111,7 +111,8 @@ def test_a_server_that_is_down_is_known_at_once(tmp_path: Path, free_address: st
     assert time.monotonic() - started < 5
     assert str(caught.value) == (
         f"tracking.uri='{uri}': no server answers (Connection refused).\n"
-        "  Start it, name another store (tracking.uri=…), or record nothing (tracking=none)."
+        "  Start it, or name another (tracking.uri=…). Without it a sweep runs with\n"
+        "  tracking.required=false, to be recorded later, or with tracking=none."
     )
 
 

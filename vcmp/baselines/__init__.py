@@ -11,6 +11,6 @@ run), or another revision of the project (`git:main`). Further ones, the anchors
 """
 
 from vcmp.baselines.gathering import Gathered, gather
-from vcmp.baselines.names import Wanted, check, choose, describe
+from vcmp.baselines.names import Wanted, check, choose, describe, only_recorded
 
-__all__ = ["Gathered", "Wanted", "check", "choose", "describe", "gather"]
+__all__ = ["Gathered", "Wanted", "check", "choose", "describe", "gather", "only_recorded"]

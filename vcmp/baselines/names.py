@@ -111,6 +111,16 @@ def _unknown(variants: Sequence[Variant], names: Sequence[str]) -> Iterator[str]
             yield name
 
 
+def only_recorded(wanted: Wanted) -> str:
+    """The first baseline or anchor that nothing but the store can have; "" when there is none."""
+    variants = wanted.variants
+    for name in filter(None, (wanted.baseline, *wanted.anchors)):
+        own = len(variants) > 1 and choose(variants, name) is not None
+        if not own and not name.startswith(REVISION):
+            return name
+    return ""
+
+
 def describe(name: str, baseline: Evaluation) -> str:
     """How a baseline that lies beside the sweep came there, for screen and report."""
     if name.startswith(REVISION):

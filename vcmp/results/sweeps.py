@@ -40,6 +40,10 @@ class SweepRecord:
     versions: tuple[str, ...] = ()
     """Names of the evaluations' versions, in the order of `jobs`."""
     notes: tuple[str, ...] = ()
+    tracking: tuple[str, ...] = ()
+    """Overrides of the command line that say which store the sweep belongs into."""
+    unrecorded: str = ""
+    """Note that says why the store did not take the sweep; "" when it did, or was not to."""
 
 
 def load_sweep(folder: Path, record: SweepRecord) -> tuple[Evaluation, ...]:

@@ -1,8 +1,11 @@
 """The tracking store: versions, evaluations and traces as MLflow keeps and shows them.
 
     tracker      the face: one object for one store
-    store        environment, address, lock and errors of the store
-    record       an evaluation as LoggedModel, run, metrics, inputs and artifacts
+    store        environment, address and errors of the store
+    probes       whether a server answers
+    sqlite       a store in one file: its lock and its schema
+    models       a version as LoggedModel
+    record       an evaluation as a run: metrics, inputs and artifacts
     traces       one result as a trace with its assessments
     spans        one result as spans
     capture      spans of agents that trace themselves, kept off the hot path

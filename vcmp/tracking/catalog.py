@@ -7,7 +7,7 @@ from typing import Any
 from vcmp.errors import TrackingError, suggest
 from vcmp.metrics import MEASUREMENTS
 from vcmp.tracking.evaluations import is_model_id, quoted, sizes
-from vcmp.tracking.record import model_name
+from vcmp.tracking.models import model_name
 from vcmp.tracking.store import Session, Store, pages
 
 PAGE = 100

@@ -1,8 +1,8 @@
-"""An evaluation in MLflow: one LoggedModel for its version, one run with metrics and files."""
+"""An evaluation in MLflow: one run of its version, with metrics, files and traces."""
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +10,20 @@ from typing import Any
 
 from vcmp.digests import digest_of
 from vcmp.metrics import summarize
+from vcmp.tracking.models import create_model, find_model, identity, version_tags
 from vcmp.tracking.spans import clean, dump
-from vcmp.tracking.store import Session, locked
+from vcmp.tracking.store import Session, locked, probe
 from vcmp.tracking.traces import Link, write_traces
-from vcmp.types import Dataset, Evaluation, Revision, ScorerCard
+from vcmp.types import Dataset, Evaluation, ScorerCard
 
 FILES = ("evaluation.json", "results.jsonl")
-PARAM_LENGTH = 6000
-"""Characters of a parameter's value that every kind of MLflow store keeps."""
 DIGEST_LENGTH = 36
 """Characters of a dataset's digest that MLflow keeps."""
 MARK_LENGTH = 12
+EVALUATION = "vcmp.evaluation"
+"""Tag of a run: the digest of the evaluation that it holds."""
+COMPLETE = ("FINISHED", "KILLED")
+"""Status of runs in which everything is there."""
 BEST_OF = "vcmp.best_of"
 """Tag of an evaluation that won a selection: among how many candidates."""
 
@@ -33,52 +36,106 @@ class Recorded:
     """Of the LoggedModel, which stands for the version."""
     run_id: str
     experiment_id: str
+    already: bool = False
+    """Whether all of it was there before, so that nothing was written."""
 
 
-def record(session: Session, evaluation: Evaluation, folder: Path) -> Recorded:
-    """Record an evaluation as a new run of its version.
+def record(
+    session: Session,
+    evaluation: Evaluation,
+    folder: Path,
+    reports: Iterable[Path],
+    tags: Mapping[str, str],
+) -> Recorded:
+    """Record an evaluation as one run of its version, which is finished once all is there.
+
+    An evaluation that was recorded stays as it is, and a run that the store or a signal broke off
+    is completed: whatever happened in between, there is one run and one trace a result.
 
     The metrics of an interrupted evaluation are on its run alone: it covers other cases than a
     complete one, and would be ranked among them.
     """
+    run = find_run(session, evaluation)
+    if run is not None and run.info.status in COMPLETE:
+        return _recorded(run, already=True)
     with locked(session.store):
-        model_id = _find_model(session, evaluation) or _create_model(session, evaluation)
-    began, ended = _times_ms(evaluation)
-    run = session.client.create_run(
-        session.experiment_id,
-        start_time=began,
-        tags=_run_tags(evaluation, model_id),
-        run_name=clean(evaluation.version.name),
-    )
-    recorded = Recorded(
-        model_id=model_id, run_id=run.info.run_id, experiment_id=session.experiment_id
-    )
+        model_id = find_model(session, evaluation) or create_model(session, evaluation)
+    recorded = _recorded(run or _create_run(session, evaluation, model_id))
     try:
         _fill(session, evaluation, recorded, folder)
+        _attach(session, recorded, reports, tags)
     except BaseException:
         with suppress(Exception):  # the store may be what failed
+            probe(session.store)
             session.client.set_terminated(recorded.run_id, "FAILED")
         raise
     status = "FINISHED" if evaluation.complete else "KILLED"
-    session.client.set_terminated(recorded.run_id, status, ended)
+    session.client.set_terminated(recorded.run_id, status, _times_ms(evaluation)[1])
     return recorded
 
 
-def attach(
-    session: Session, recorded: Recorded, files: Iterable[Path], tags: Mapping[str, str]
+def find_run(session: Session, evaluation: Evaluation) -> Any:
+    """The run of this very evaluation; None when there is none."""
+    found = session.client.search_runs(
+        [session.experiment_id],
+        f"tags.`{EVALUATION}` = '{digest_evaluation(evaluation)}'",
+        order_by=["attributes.start_time ASC"],
+        max_results=1,
+    )
+    return found[0] if found else None
+
+
+def digest_evaluation(evaluation: Evaluation) -> str:
+    """What an evaluation is known by: two that agree in this have the same rows, to the clock."""
+    rows = [
+        [row.case_id, row.repeat, row.started_s, row.latency_s, row.output, row.error]
+        + [[name, score.value] for name, score in sorted(row.scores.items())]
+        for row in evaluation.results
+    ]
+    return digest_of(
+        [identity(evaluation), evaluation.dataset.digest, marks(evaluation.scorers), rows]
+    )
+
+
+def _recorded(run: Any, already: bool = False) -> Recorded:
+    return Recorded(
+        model_id=run.data.tags["vcmp.model_id"],
+        run_id=run.info.run_id,
+        experiment_id=run.info.experiment_id,
+        already=already,
+    )
+
+
+def _create_run(session: Session, evaluation: Evaluation, model_id: str) -> Any:
+    return session.client.create_run(
+        session.experiment_id,
+        start_time=_times_ms(evaluation)[0],
+        tags=_run_tags(evaluation, model_id),
+        run_name=clean(evaluation.version.name),
+    )
+
+
+def _attach(
+    session: Session, recorded: Recorded, reports: Iterable[Path], tags: Mapping[str, str]
 ) -> None:
-    """Add files and tags to a recorded run, and the tags to its version too."""
-    for file in files:
+    """Add files and tags to a run; the tags to its version too, unless a newer run of it has said
+    what they say."""
+    for file in reports:
         session.client.log_artifact(recorded.run_id, str(file))
     for key, value in tags.items():
         session.client.set_tag(recorded.run_id, key, clean(value))
-    if tags:
+    if tags and _is_newest(session, recorded):
         session.client.set_logged_model_tags(recorded.model_id, clean(tags))
 
 
-def model_name(version: str) -> str:
-    """The name of a version's LoggedModel: MLflow refuses some characters."""
-    return re.sub(r"""[/:.%"']""", "_", clean(version))
+def _is_newest(session: Session, recorded: Recorded) -> bool:
+    (newest,) = session.client.search_runs(
+        [session.experiment_id],
+        f"tags.`vcmp.model_id` = '{recorded.model_id}'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    return bool(newest.info.run_id == recorded.run_id)
 
 
 def metric_name(metric: str) -> str:
@@ -100,86 +157,10 @@ def _fill(session: Session, evaluation: Evaluation, recorded: Recorded, folder: 
     write_traces(session, evaluation, link)
 
 
-def _identity(evaluation: Evaluation) -> str:
-    """Digest of what makes two evaluations ones of the same version.
-
-    Who answered is part of it: numbers of a scripted demo and of a language model must not meet
-    under one LoggedModel.
-    """
-    version, answerer = evaluation.version, evaluation.answerer
-    revision = version.revision
-    where = [revision.commit, revision.dirty] if revision else []
-    return digest_of(
-        [version.name, version.variant.params, where, answerer.name, answerer.scripted]
-    )
-
-
-def _find_model(session: Session, evaluation: Evaluation) -> str | None:
-    wanted = _identity(evaluation)
-    models = session.client.search_logged_models(
-        [session.experiment_id], filter_string=f"name = '{model_name(evaluation.version.name)}'"
-    )
-    same = (m.model_id for m in models if m.tags.get("vcmp.digest") == wanted)
-    return next(same, None)
-
-
-def _create_model(session: Session, evaluation: Evaluation) -> str:
-    params = dict(flatten(clean(evaluation.version.variant.params)))
-    model = session.client.create_logged_model(
-        session.experiment_id,
-        name=model_name(evaluation.version.name),
-        tags=_version_tags(evaluation),
-        params={key: _cut(value) for key, value in params.items()},
-        model_type="agent",
-    )
-    session.client.finalize_logged_model(model.model_id, "READY")
-    return str(model.model_id)
-
-
-def flatten(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Parameters with dotted names, their values as text."""
-    for key, value in params.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value if isinstance(value, str) else dump(value)
-
-
-def _cut(text: str) -> str:
-    """What MLflow keeps of a long parameter; its full text is in the run's params.json."""
-    return text if len(text) <= PARAM_LENGTH else text[: PARAM_LENGTH - 1] + "…"
-
-
-def _version_tags(evaluation: Evaluation) -> dict[str, str]:
-    version, answerer = evaluation.version, evaluation.answerer
-    tags = {
-        "vcmp.app": version.app,
-        "vcmp.variant": version.variant.name,
-        "vcmp.version": version.name,
-        "vcmp.digest": _identity(evaluation),
-        "vcmp.answered_by": answerer.name,
-        "vcmp.scripted": "true" if answerer.scripted else "false",
-    }
-    return dict(clean(tags | _git_tags(version.revision)))
-
-
-def _git_tags(revision: Revision | None) -> dict[str, str]:
-    """The tags MLflow itself gives to what was made in a git repository."""
-    if revision is None:
-        return {}
-    tags = {
-        "mlflow.source.git.commit": revision.commit,
-        "mlflow.source.git.branch": revision.branch,
-        "mlflow.source.git.dirty": "true" if revision.dirty else "false",
-        "mlflow.source.git.repoURL": revision.remote_url,
-        "vcmp.dirty": revision.dirty,
-    }
-    return {key: value for key, value in tags.items() if value}
-
-
 def _run_tags(evaluation: Evaluation, model_id: str) -> dict[str, str]:
-    return _version_tags(evaluation) | {
+    return version_tags(evaluation) | {
         "mlflow.runType": "genai_evaluate",  # lists it among the evaluations of the UI
+        EVALUATION: digest_evaluation(evaluation),
         "vcmp.model_id": model_id,
         "vcmp.dataset": clean(evaluation.dataset.name),
         "vcmp.dataset_digest": evaluation.dataset.digest,

@@ -6,12 +6,12 @@ those say nothing of models, one for each of its calls.
 
 import base64
 import json
-import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from vcmp.calls import Call
+from vcmp.digests import digest_of
 from vcmp.types import Case, Result
 
 TRACE_TAGS = "vcmp.traceTags"
@@ -24,9 +24,16 @@ Span = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TraceId:
-    """A new trace's random id, in the three spellings MLflow uses."""
+    """A trace's id, in the three spellings MLflow uses."""
 
-    content: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    content: bytes
+    """16 bytes."""
+
+    @classmethod
+    def of(cls, run_id: str, case_id: str, repeat: int) -> Self:
+        """The id of a result in a run: the same each time, so that a trace that is written again,
+        after the store had failed in the middle, is the same trace."""
+        return cls(_bytes_of([run_id, case_id, repeat], 16))
 
     @property
     def name(self) -> str:
@@ -38,18 +45,26 @@ class TraceId:
         """As it stands in a span."""
         return base64.b64encode(self.content).decode()
 
+    def span_id(self, place: int) -> str:
+        """The id of the span that vcmp makes at this place, 0 being the root."""
+        return base64.b64encode(_bytes_of([self.name, place], 8)).decode()
+
     @property
     def attribute(self) -> dict[str, str]:
         """What ties a span to its trace."""
         return {"mlflow.traceRequestId": json.dumps(self.name)}
 
 
+def _bytes_of(value: Any, length: int) -> bytes:
+    return bytes.fromhex(digest_of(value))[:length]
+
+
 def build_spans(
     result: Result, case: Case, *, name: str, trace_id: TraceId, uncharged: str = ""
 ) -> list[Span]:
-    """The spans of a result under a new trace id; the root, called `name`, is the first.
+    """The spans of a result under the trace's id; the root, called `name`, is the first.
 
-    A new id, because one evaluation may be recorded twice. `uncharged` names who answered without
+    `uncharged` names who answered without
     a charge: under the name of the model that was asked for, MLflow would work out a price.
     """
     captured: list[Span] = [clean(dict(span)) for span in result.trace]
@@ -63,7 +78,9 @@ def build_spans(
         root |= {"span_id": own["span_id"], "attributes": notes | root["attributes"]}
     children = [_adopt(span, root, trace_id) for span in captured if span is not own]
     if not any(span["attributes"].get("mlflow.spanType") in MODEL_SPANS for span in children):
-        children += [_call_span(call, root, trace_id) for call in result.calls]
+        children += [
+            _call_span(call, root, trace_id, place) for place, call in enumerate(result.calls, 1)
+        ]
     if uncharged:
         for span in children:
             span["attributes"] = _unpriced(span["attributes"], uncharged)
@@ -100,6 +117,7 @@ def _root(result: Result, case: Case, name: str, trace_id: TraceId) -> Span:
         name,
         "AGENT",
         trace_id,
+        place=0,
         start_s=result.started_s,
         length_s=result.latency_s,
         error=result.error,
@@ -110,7 +128,7 @@ def _root(result: Result, case: Case, name: str, trace_id: TraceId) -> Span:
     )
 
 
-def _call_span(call: Call, root: Span, trace_id: TraceId) -> Span:
+def _call_span(call: Call, root: Span, trace_id: TraceId, place: int) -> Span:
     facts = {
         "mlflow.llm.model": call.model or call.requested_model,
         "mlflow.message.format": "openai",
@@ -124,6 +142,7 @@ def _call_span(call: Call, root: Span, trace_id: TraceId) -> Span:
         call.api or "model",
         "EMBEDDING" if "embedding" in call.api else "CHAT_MODEL",
         trace_id,
+        place=place,
         start_s=call.started_s + call.waited_s,
         length_s=call.latency_s,
         error=call.error,
@@ -167,6 +186,7 @@ def _span(
     kind: str,
     trace_id: TraceId,
     *,
+    place: int,
     start_s: float,
     length_s: float,
     error: str,
@@ -176,7 +196,7 @@ def _span(
     error = clean(error)
     return {
         "trace_id": trace_id.encoded,
-        "span_id": base64.b64encode(secrets.token_bytes(8)).decode(),
+        "span_id": trace_id.span_id(place),
         "parent_span_id": None,
         "name": clean(name),
         "start_time_unix_nano": start,

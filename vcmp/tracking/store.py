@@ -1,27 +1,20 @@
-"""Opening the store: its address, the environment MLflow reads, the lock, and errors in words."""
+"""Opening the store: its address, the environment MLflow reads, and errors in words."""
 
-import base64
-import fcntl
 import importlib
 import logging
 import os
 import re
-import socket
-import sqlite3
 import threading
-import urllib.error
-import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from vcmp.errors import TrackingError
+from vcmp.tracking import probes, sqlite
 
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -41,9 +34,6 @@ ENVIRONMENT = {
 ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 """Where experiments that others create keep their files. By default that is `mlruns` in the current
 folder, and a folder with both kinds of quotes in its name breaks the SQL that a new file gets."""
-PROBE_S = 3.0
-"""Seconds a server gets to answer the first question."""
-PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 LOGGERS = ("mlflow", "alembic", "sqlalchemy", "urllib3", "huey")
 FOREIGN = ("mlflow", "sqlalchemy", "alembic", "requests", "urllib3", "sqlite3")
 """Packages whose exceptions tell of the store, not of a mistake in vcmp."""
@@ -182,7 +172,8 @@ def opened(store: Store) -> Iterator[Session]:
     probe(store)
     with quiet(), explained(store):
         with locked(store):
-            check_schema(store)
+            if store.file:
+                sqlite.check_schema(store.file, store.where)
             from mlflow import MlflowClient
 
             client = MlflowClient(tracking_uri=store.uri)
@@ -196,32 +187,13 @@ def probe(store: Store) -> None:
     Raises:
         TrackingError: No answer.
     """
-    place = urlsplit(store.uri)
-    scheme = place.scheme.partition("+")[0]
-    try:
-        if scheme in ("http", "https"):
-            urllib.request.urlopen(_health(place), timeout=PROBE_S).close()
-        elif scheme in PORTS and place.hostname:
-            address = (place.hostname, place.port or PORTS[scheme])
-            socket.create_connection(address, timeout=PROBE_S).close()
-    except urllib.error.HTTPError as answer:
-        answer.close()  # any answer, "not found" and "log in" too, comes from a server that lives
-    except (OSError, ValueError) as error:
+    failure = probes.ask(store.uri)
+    if failure is not None:
         raise TrackingError(
-            f"{store.where}: no server answers ({store.hide(_reason(error))}).\n"
-            "  Start it, name another store (tracking.uri=…), or record nothing (tracking=none)."
-        ) from error
-
-
-def _health(place: SplitResult) -> urllib.request.Request:
-    """The question to a server; its user and password go into a header, as urllib wants it."""
-    host = place.netloc.rpartition("@")[2]
-    url = urlunsplit((place.scheme, host, f"{place.path.rstrip('/')}/health", "", ""))
-    request = urllib.request.Request(url)
-    if place.username is not None:
-        login = f"{unquote(place.username)}:{unquote(place.password or '')}".encode()
-        request.add_header("Authorization", f"Basic {base64.b64encode(login).decode()}")
-    return request
+            f"{store.where}: no server answers ({store.hide(_reason(failure))}).\n"
+            "  Start it, or name another (tracking.uri=…). Without it a sweep runs with\n"
+            "  tracking.required=false, to be recorded later, or with tracking=none."
+        ) from failure
 
 
 def _reason(error: BaseException) -> str:
@@ -259,57 +231,21 @@ def explained(store: Store) -> Iterator[None]:
         foreign = type(error).__module__.partition(".")[0] in FOREIGN
         if not foreign and not isinstance(error, OSError):
             raise
+        if sqlite.LOCKED in str(error):
+            raise sqlite.busy(store.where, sqlite.PATIENCE_S) from error
         raise TrackingError(
             f"{store.where}: {store.hide(_reason(error))}.\n"
             "  Mend it, name another store (tracking.uri=…), or record nothing (tracking=none)."
         ) from error
 
 
-@contextmanager
-def locked(store: Store) -> Iterator[None]:
+def locked(store: Store) -> AbstractContextManager[None]:
     """Hold the lock beside a SQLite file; other stores look after themselves.
 
-    Processes that create the tables of one fresh file at the same time crash each other, and two
-    that look for a model before they create it end up with two.
-    """
-    if store.file is None:
-        yield
-        return
-    store.file.parent.mkdir(parents=True, exist_ok=True)
-    with store.file.with_name(f"{store.file.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def check_schema(store: Store) -> None:
-    """Refuse a SQLite file whose tables the installed MLflow does not know.
-
     Raises:
-        TrackingError: A newer MLflow has written the file, or it is no database.
+        TrackingError: Another process does not let go of it.
     """
-    revision = _schema_revision(store)
-    spec = find_spec("mlflow")
-    if not revision or spec is None or spec.origin is None:
-        return
-    migrations = Path(spec.origin).parent / "store" / "db_migrations" / "versions"
-    if migrations.is_dir() and not any(migrations.glob(f"{revision}_*.py")):
-        raise TrackingError(
-            f"{store.where}: written by a newer MLflow than the installed {version('mlflow')}, "
-            f"which does not know its schema {revision!r}.\n"
-            "  Upgrade MLflow, or name another file (tracking.uri=sqlite:///…)."
-        )
-
-
-def _schema_revision(store: Store) -> str:
-    """The revision of the file's tables; "" when there are none."""
-    if store.file is None or not store.file.exists():
-        return ""
-    with closing(sqlite3.connect(store.file)) as database:
-        try:
-            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
-        except sqlite3.OperationalError:
-            return ""
-    return str(row[0]) if row else ""
+    return nullcontext() if store.file is None else sqlite.locked(store.file, store.where)
 
 
 def _find_experiment(client: Any, store: Store) -> str:

@@ -5,11 +5,12 @@ loses traces when many come at once: this module is the only one that uses it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from vcmp.digests import digest_of
 from vcmp.metrics import text_of
 from vcmp.tracking.spans import (
     TRACE_METADATA,
@@ -27,6 +28,7 @@ from vcmp.types import Case, Evaluation, Result, ScorerCard
 CHUNK = 100
 """Traces whose spans are written together."""
 SERVER_THREADS = 8
+ID_LENGTH = 32
 PREVIEW = 1000
 """Characters MLflow keeps of a request or response for its lists."""
 SCRIPTED_JUDGE = "scripted judge"
@@ -42,7 +44,11 @@ class Link:
 
 
 def write_traces(session: Session, evaluation: Evaluation, link: Link) -> None:
-    """Write one trace for each result of the evaluation."""
+    """Write one trace for each result of the evaluation.
+
+    Traces, spans and assessments have the same ids each time, and MLflow puts what it is given
+    over what it has, so they may be written again: none is twice in the store.
+    """
     from mlflow.entities import Span as MlflowSpan
     from mlflow.tracing.client import TracingClient
 
@@ -50,20 +56,29 @@ def write_traces(session: Session, evaluation: Evaluation, link: Link) -> None:
     cases = {case.id: case for case in evaluation.dataset.cases}
     version, answerer = evaluation.version, evaluation.answerer
     uncharged = answerer.name if answerer.scripted else ""
-    threads = SERVER_THREADS if session.store.served else 1
-    with ThreadPoolExecutor(threads) as pool:
-        for results in _chunks(evaluation.results):
-            spans: list[Span] = []
-            infos = []
-            for result in results:
-                trace_id, case = TraceId(), cases[result.case_id]
-                spans += build_spans(
-                    result, case, name=version.app, trace_id=trace_id, uncharged=uncharged
-                )
-                infos.append(_build_info(evaluation, result, case, link, trace_id))
-            # infos first: what they say of times and tokens then stands, whatever the spans add up
-            list(pool.map(client.start_trace, infos))
-            client.log_spans(link.experiment_id, [MlflowSpan.from_dict(span) for span in spans])
+    for results in _chunks(evaluation.results):
+        spans: list[Span] = []
+        infos = []
+        for result in results:
+            trace_id = TraceId.of(link.run_id, result.case_id, result.repeat)
+            case = cases[result.case_id]
+            spans += build_spans(
+                result, case, name=version.app, trace_id=trace_id, uncharged=uncharged
+            )
+            infos.append(_build_info(evaluation, result, case, link, trace_id))
+        # infos first: what they say of times and tokens then stands, whatever the spans add up
+        _start_all(client, infos, SERVER_THREADS if session.store.served else 1)
+        client.log_spans(link.experiment_id, [MlflowSpan.from_dict(span) for span in spans])
+
+
+def _start_all(client: Any, infos: Sequence[Any], n_threads: int) -> None:
+    """Start the traces; after the first failure no further one is tried, each would take long."""
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        for started in [pool.submit(client.start_trace, info) for info in infos]:
+            started.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _chunks(results: tuple[Result, ...]) -> Iterator[tuple[Result, ...]]:
@@ -77,6 +92,12 @@ def _build_info(
     """The trace's `TraceInfo`, its assessments included."""
     from mlflow.entities import TraceInfo, TraceLocation, TraceState
 
+    assessments = [
+        *_feedback(evaluation, result, link.run_id),
+        *_expectations(case, evaluation.dataset.name),
+    ]
+    for place, assessment in enumerate(assessments):
+        assessment.assessment_id = f"a-{digest_of([trace_id.name, place])[:ID_LENGTH]}"
     return TraceInfo(
         trace_id=trace_id.name,
         trace_location=TraceLocation.from_experiment_id(link.experiment_id),
@@ -87,10 +108,7 @@ def _build_info(
         response_preview=_preview(result.error or result.output),
         trace_metadata=_metadata(evaluation, result, link),
         tags=_tags(evaluation, result),
-        assessments=[
-            *_feedback(evaluation, result, link.run_id),
-            *_expectations(case, evaluation.dataset.name),
-        ],
+        assessments=assessments,
     )
 
 

@@ -33,6 +33,9 @@ class MlflowTracker:
     """The MLflow experiment that holds everything; created when missing."""
     project: Path = field(default_factory=Path.cwd)
     """Relative paths are taken from here."""
+    required: bool = True
+    """Whether a sweep begins only when the store can be used. Without it the sweep is left to be
+    recorded later."""
 
     @property
     def store(self) -> Store:
@@ -56,27 +59,35 @@ class MlflowTracker:
         with self._opened():
             pass
 
-    def record(self, evaluation: Evaluation, folder: Path) -> Recorded:
-        """Record an evaluation, whose files lie in `folder`, as a new run of its version.
+    def record(
+        self,
+        evaluation: Evaluation,
+        folder: Path,
+        reports: Iterable[Path] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> Recorded:
+        """Record an evaluation as a run of its version, once: an evaluation that was recorded
+        stays as it is, and one that was broken off is completed.
+
+        Args:
+            evaluation: As its files have it.
+            folder: Of its files.
+            reports: Further files for the run.
+            tags: Such as `vcmp.verdict`, for the run and the version.
 
         Raises:
-            TrackingError: The store failed; the run that was begun is marked FAILED.
+            TrackingError: The store failed; the run that was begun is not finished.
         """
-        try:
-            with self._opened() as session:
-                return record.record(session, evaluation, folder)
-        except TrackingError as error:
-            name = evaluation.version.name
-            raise TrackingError(
-                f"{error}\n  {name} is not recorded; its results are kept in {folder}"
-            ) from error
-
-    def attach(
-        self, recorded: Recorded, report_files: Iterable[Path], tags: Mapping[str, str]
-    ) -> None:
-        """Add files to the recorded run, and tags such as `vcmp.verdict` to run and version."""
         with self._opened() as session:
-            record.attach(session, recorded, report_files, tags)
+            return record.record(session, evaluation, folder, reports, tags or {})
+
+    def has(self, evaluation: Evaluation) -> bool:
+        """Whether everything of this very evaluation is recorded."""
+        if self._empty:
+            return False
+        with self._opened() as session:
+            run = record.find_run(session, evaluation)
+            return run is not None and run.info.status in record.COMPLETE
 
     def find(self, sought: Sought, read: Callable[[Found], T | None]) -> T | None:
         """Read the newest complete evaluation that matches.

@@ -16,6 +16,7 @@ VERBS = {
     "plan": "say what a run would take, and whether its gate could decide; nothing is sent",
     "resume": "go on with a sweep that was interrupted, killed or stopped",
     "selfcheck": "compare the baseline with itself: how often does the gate raise a false alarm",
+    "sync": "record a finished sweep from its files, when the store could not take it",
     "ui": "open the MLflow UI on the project's tracking store",
     "versions": "list and rank recorded versions; `versions show NAME` analyses one's traces",
 }

@@ -74,7 +74,7 @@ def _compose(overrides: Sequence[str]) -> "Job":
 
 def _evaluate(settings: "Settings", folder: Path, console: "Console") -> int:
     """A run like any other, but for its verdict on the screen; the exit code of an interrupt."""
-    from vcmp import conclusions, pipeline, tracking
+    from vcmp import conclusions, pipeline, recording, tracking
     from vcmp.config import plan_sweep
     from vcmp.evaluation import Interrupt
     from vcmp.progress import follow
@@ -92,7 +92,9 @@ def _evaluate(settings: "Settings", folder: Path, console: "Console") -> int:
         return 128 + interrupt.signal
     conclusion = conclusions.conclude_folder(folder, settings.policy)
     conclusions.write_reports(conclusion, folder, **settings.record.report)
-    pipeline.record(conclusion, sweep)
+    note = recording.record(conclusion, folder, settings.policy, sweep.tracker)
+    if note:
+        console.print(note, markup=False)
     return 0
 
 
