@@ -145,8 +145,32 @@ def test_bad_replies_are_repaired_twice(ask):
 
 
 def test_a_judge_without_a_judgement_raises(ask):
-    with pytest.raises(JudgeError, match=r"^judge gave no usable JSON in 3 replies: \$\.result: "):
+    with pytest.raises(JudgeError, match=r"^judge gave no usable JSON in 3 replies: \$\.result "):
         ask(always("both"))
+
+
+def test_votes_are_counted_in_each_order(ask):
+    left = {BEFORE: iter(["second", "first", "second"]), AFTER: iter(["first", "first", "first"])}
+
+    def judge(body: dict[str, Any]) -> dict[str, Any]:
+        return {"rationale": "so", "result": next(left[shown(body)[0]])}
+
+    preference, requests = ask(judge, votes=3)
+
+    assert (preference.value, preference.swayed) == (1.0, False)
+    assert preference.agreement == pytest.approx(5 / 6)
+    assert len(requests) == 6
+
+
+def test_three_votes_of_three_kinds_are_a_tie(ask):
+    left = {place: iter(["first", "second", "tie"]) for place in (BEFORE, AFTER)}
+
+    preference, _ = ask(
+        lambda body: {"rationale": "", "result": next(left[shown(body)[0]])}, votes=3
+    )
+
+    assert (preference.value, preference.swayed) == (0.5, False)
+    assert preference.agreement == pytest.approx(1 / 3)
 
 
 def test_a_criterion_is_needed():

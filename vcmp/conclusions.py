@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vcmp import baselines, gates, pairwise, reports, results
+from vcmp import baselines, canaries, gates, pairwise, reports, results
 from vcmp.comparison import compare, examine, restrict
 from vcmp.errors import ResultsError
 from vcmp.gates import Policy
@@ -127,8 +127,18 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
             evaluation.version.name: pairwise.load(folder / job, field.baseline)
             for evaluation, job in zip(evaluations, record.jobs, strict=True)
         }
-        conclusion = _conclude(replace(field, judged=judged), policy)
-    return replace(conclusion, baseline_note=note, command=record.command, notes=record.notes)
+        conclusion = _conclude(_with_judged(field, judged), policy)
+    notes = (*record.notes, *canaries.notes(conclusion.evaluations))
+    return replace(conclusion, baseline_note=note, command=record.command, notes=notes)
+
+
+def _with_judged(field: Field, judged: Mapping[str, Judged]) -> Field:
+    """The field with what pairwise judges thought, and made of known-bad answers."""
+    candidates = tuple(
+        replace(each, canaries=(*each.canaries, *judged[each.version.name].canaries))
+        for each in field.candidates
+    )
+    return replace(field, candidates=candidates, judged=judged)
 
 
 def conclude_alone(evaluations: Sequence[Evaluation], policy: Policy) -> Conclusion:

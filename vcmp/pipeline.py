@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vcmp import baselines, evaluation, pairwise, results, versions
+from vcmp import baselines, canaries, evaluation, pairwise, results, versions
 from vcmp.baselines import Wanted
+from vcmp.canaries import Ask
 from vcmp.conclusions import REPORT_FILES, Field, field_of
 from vcmp.evaluation import Interrupt, Looks
 from vcmp.gates import Policy
@@ -69,6 +70,7 @@ def build_plan(
     *,
     variant: Variant,
     app: str = "agent",
+    known_bad: Mapping[str, str | None] | None = None,
 ) -> Plan:
     """Make a plan from plain Python objects, without a configuration.
 
@@ -78,6 +80,8 @@ def build_plan(
         scorers: By metric name; anything `vcmp.scorers.adapt` takes.
         variant: Name and parameters of this configuration of the agent.
         app: Begins the version's name.
+        known_bad: By metric, an answer that the judge must call bad, instead of the usual one; None
+            for a judge that is to be believed untried.
 
     Raises:
         ConfigError: A scorer needs something that there is not.
@@ -92,6 +96,7 @@ def build_plan(
         scorers={metric: adapt(scorer) for metric, scorer in scorers.items()},
         cards={metric: card_of(scorer) for metric, scorer in scorers.items()},
         answerer=Answerer(name="python", description="the agent as it was given"),
+        known_bad=known_bad or {},
     )
 
 
@@ -104,6 +109,9 @@ def evaluate(
 ) -> tuple[Evaluation, ...]:
     """Run every plan over its dataset, with the OpenAI client's calls metered and retried.
 
+    Scorers that ask a model are shown a known-bad answer first; one that calls it good is not asked
+    again, and its scores are missing.
+
     Args:
         plans: One for each version.
         limits: How many cases at once, how often to try, how long to wait.
@@ -113,13 +121,18 @@ def evaluate(
     Returns:
         One evaluation a plan, in their order.
     """
-    return _evaluate(
-        plans,
-        limits or Limits(),
-        on_result,
-        interrupt or Interrupt(),
-        traced="mlflow" in sys.modules,
-    )
+    limits, interrupt = limits or Limits(), interrupt or Interrupt()
+    traced = "mlflow" in sys.modules
+
+    def ask(questions: Sequence[Plan]) -> tuple[Evaluation, ...]:
+        return _evaluate(questions, limits, _unheard, interrupt, traced=traced)
+
+    heeding = canaries.heed(plans, ask)
+    return _evaluate(heeding, limits, on_result, interrupt, traced=traced)
+
+
+def _unheard(_plan: int, _result: Result) -> None:
+    """For results that nobody waits for."""
 
 
 def _evaluate(
@@ -165,7 +178,8 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
         record = replace(record, notes=(*record.notes, *pairwise.unasked(sweep.plans)))
     results.save_record(record, sweep.folder)
     total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans)
-    watch = _watch(sweep)
+    plans = canaries.heed(sweep.plans, _asking(sweep, interrupt))
+    watch = _watch(sweep, plans)
     with follow(total, "evaluating") as tick:
 
         def keep(plan: int, result: Result) -> None:
@@ -175,7 +189,7 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
                 watch.add(plan, result)
 
         evaluations = _evaluate(
-            sweep.plans,
+            plans,
             sweep.limits,
             keep,
             interrupt,
@@ -185,8 +199,18 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
     for done, folder in zip(evaluations, sweep.folders, strict=True):
         results.save(done, folder)
     if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
-        _hold(_open_contests(sweep, evaluations), sweep, interrupt, follow)
+        contests = _open_contests(sweep, evaluations, _asking(sweep, interrupt))
+        _hold(contests, sweep, interrupt, follow)
     return evaluations
+
+
+def _asking(sweep: Sweep, interrupt: Interrupt) -> Ask:
+    """How the sweep's judges are asked what they make of a known-bad answer."""
+
+    def ask(plans: Sequence[Plan]) -> tuple[Evaluation, ...]:
+        return _evaluate(plans, sweep.limits, _unheard, interrupt, traced=sweep.traced)
+
+    return ask
 
 
 def _has_baseline(sweep: Sweep) -> bool:
@@ -195,7 +219,7 @@ def _has_baseline(sweep: Sweep) -> bool:
     return own or (sweep.folder / results.BASELINE).is_dir()
 
 
-def _open_contests(sweep: Sweep, evaluations: Sequence[Evaluation]) -> list[Contest]:
+def _open_contests(sweep: Sweep, evaluations: Sequence[Evaluation], ask: Ask) -> list[Contest]:
     outside = results.load_baseline(sweep.folder)
     field, _ = field_of(evaluations, sweep.record.baseline, outside)
     if field is None:
@@ -205,7 +229,7 @@ def _open_contests(sweep: Sweep, evaluations: Sequence[Evaluation]) -> list[Cont
         for plan, done, folder in zip(sweep.plans, evaluations, sweep.folders, strict=True)
         if done is not field.baseline
     ]
-    return pairwise.open_contests(field.baseline, candidates)
+    return pairwise.open_contests(field.baseline, candidates, ask)
 
 
 def _hold(contests: Sequence[Contest], sweep: Sweep, interrupt: Interrupt, follow: Follow) -> None:
@@ -223,7 +247,7 @@ def _hold(contests: Sequence[Contest], sweep: Sweep, interrupt: Interrupt, follo
         _evaluate(plans, sweep.limits, keep, interrupt, traced=sweep.traced)
 
 
-def _watch(sweep: Sweep) -> Watch | None:
+def _watch(sweep: Sweep, plans: Sequence[Plan]) -> Watch | None:
     """Who looks at the results as they come, where the gate plans to."""
     policy = sweep.policy
     if policy is None or policy.looks == 1:
@@ -236,7 +260,7 @@ def _watch(sweep: Sweep) -> Watch | None:
         anchors = results.load_anchors(sweep.folder, pooled)
         return field_of(pooled, sweep.record.baseline, outside, anchors)[0]
 
-    return Watch(sweep.plans, policy, field)
+    return Watch(plans, policy, field)
 
 
 def _gather(sweep: Sweep) -> SweepRecord:

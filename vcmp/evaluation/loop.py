@@ -251,4 +251,5 @@ def _assemble(plan: Plan, results: Sequence[Result]) -> Evaluation:
         results=tuple(sorted(results, key=lambda row: (place[row.case_id], row.repeat))),
         repeats=plan.repeats,
         seed=plan.seed,
+        canaries=plan.canaries,
     )

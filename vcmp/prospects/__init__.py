@@ -8,7 +8,7 @@ recordings  what the tracking store knows of the baseline
 calls       what is asked of models at least
 """
 
-from vcmp.prospects.calls import agent_calls, judge_calls
+from vcmp.prospects.calls import agent_calls, canary_calls, judge_calls
 from vcmp.prospects.chances import Chance, chances, needed_cases, needed_repeats
 from vcmp.prospects.occasions import Occasion, foresee
 from vcmp.prospects.reach import Reach, barred, counted_cases, reaches, warning
@@ -25,6 +25,7 @@ __all__ = [
     "agent_calls",
     "assumed",
     "barred",
+    "canary_calls",
     "chances",
     "counted_cases",
     "flips_of",

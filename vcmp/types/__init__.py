@@ -14,6 +14,7 @@ from vcmp.types.comparisons import (
 from vcmp.types.evaluations import (
     Agent,
     Answerer,
+    Canary,
     Case,
     Dataset,
     Evaluation,
@@ -41,6 +42,7 @@ __all__ = [
     "Alert",
     "Answerer",
     "Arm",
+    "Canary",
     "Case",
     "Comparison",
     "Conclusion",

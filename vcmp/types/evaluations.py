@@ -9,6 +9,9 @@ from vcmp.calls import Call
 from vcmp.digests import digest_of
 from vcmp.errors import ConfigError
 
+PASSING = 0.5
+"""A score from which on a judge calls an answer good."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -102,6 +105,8 @@ class Score:
     value: float | None
     rationale: str = ""
     error: str = ""
+    agreement: float | None = None
+    """Of a judge that was asked several times, the share of its votes that say so, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +155,34 @@ class ScorerCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """What a judge said of an answer that is known to be bad."""
+
+    metric: str
+    case_id: str = ""
+    """The case whose question it was to answer."""
+    output: str = ""
+    """The bad answer; "" where this judge was to be shown none."""
+    value: float | None = None
+    """The score it got, or, of a judge that compares, its preference over a real answer; None when
+    the judge gave none."""
+    rationale: str = ""
+    error: str = ""
+
+    @property
+    def void(self) -> bool:
+        """Whether the judge took it for good, so that nothing else that it says counts."""
+        return self.value is not None and self.value >= PASSING
+
+    @property
+    def reason(self) -> str:
+        """Why the judge is void; "" when it is not."""
+        if not self.void:
+            return ""
+        return f"the judge is void, a known-bad answer got {self.value:.2f} from it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answerer:
     """Who answered the calls."""
 
@@ -173,6 +206,8 @@ class Evaluation:
     """At most one for each case and repeat; fewer only when the evaluation was interrupted."""
     repeats: int = 1
     seed: int = 0
+    canaries: tuple[Canary, ...] = ()
+    """What its judges said of known-bad answers, one for each judge."""
 
     @property
     def n_asked(self) -> int:
@@ -211,6 +246,11 @@ class Plan:
     seed: int = 0
     pairwise: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """Judges, by metric, that compare this version's outputs with the baseline's."""
+    known_bad: Mapping[str, str | None] = field(default_factory=dict)
+    """By metric, the known-bad answer for a judge that is not to see the usual one; None for a
+    judge that is to see none."""
+    canaries: tuple[Canary, ...] = ()
+    """What its judges said of known-bad answers."""
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
