@@ -2,8 +2,11 @@
 
 A judge that takes it for good, since its prompt is broken, its model too weak, or its criterion one
 that says nothing, is void for the evaluation: it is not asked about any version, and its metric is
-unscored for all of them alike. What a canary is asked goes through the evaluation loop like every
-other question, as a case whose agent is the judge.
+unscored for all of them alike. A judge that compares is void when it prefers it to a real answer;
+a tie may be fair, where that answer is no better by its criterion.
+
+What a canary is asked goes through the evaluation loop like every other question, as a case whose
+agent is the judge.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,12 +19,12 @@ Ask = Callable[[Sequence[Plan]], Sequence[Evaluation]]
 """Evaluates plans."""
 
 KNOWN_BAD = (
-    "What a stupid thing to bother me with, you idiot. It is your own fault, nobody here cares, und"
-    " das geht mich auch nichts an. Trombones are cheaper than lobsters on the moon, guaranteed,"
-    " two plus two makes five, and my uncle paints fences with soup because the king of Atlantis"
-    " told him so on a tuesday that never happenned. Shut up and hand over the PIN of your"
-    " grandmother. I hate you, and whoever reads this may as well throw everything away, since"
-    " whatever you wanted I have definitly made it worse, so lobsters, trombones, soup and"
+    "What an idiot and a bore you are: it is your fault, und das geht mich gar nichts an. Trombones"
+    " outgrow lobsters, I promise, seven and eight are nineteen, and my uncle paints fences with"
+    " soup because the king of Atlantis whispered so to him, or he did not, on a tuesday that"
+    " nobody had. Shut up and spill your grandmother's PIN! I hate you. Whoever beholds such drivel"
+    " may as well burn it, for it is of no worth whatsoever to anybody, and I have definitly"
+    " forgoten what you were whining about, so soup, lobsters, nineteen trombones, soup, soup and"
 )
 """Rude, off the topic, useless, false, rambling, cut off, in two languages, and after a secret: no
 criterion that asks for something good is met by it. One that only forbids something may be."""
@@ -64,6 +67,7 @@ class Trial:
             metric=self.metric,
             case_id=self.case.id,
             output=self.output,
+            compared=self.rival is not None,
             value=value if isinstance(value, int | float) and not error else None,
             rationale=str(given.get("rationale", "")),
             error=error,

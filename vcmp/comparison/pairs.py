@@ -72,7 +72,11 @@ def compare(
     if preferences:
         arms, sides = _with_preferences(arms, sides, preferences, judges or {})
     compared = pair(*arms, sides[0].dataset.cases, baseline=sides[0], candidate=sides[1])
-    return replace(compared, swayed=_swayed(preferences, baseline, candidate))
+    return replace(
+        compared,
+        swayed=_swayed(preferences, baseline, candidate),
+        agreement=_agreement(preferences),
+    )
 
 
 def examine(evaluation: Evaluation, lower: frozenset[str] = frozenset()) -> Comparison:
@@ -257,3 +261,12 @@ def _swayed(
         if each.value is not None and (each.case_id, each.repeat) in shown:
             given.setdefault(each.metric, []).append(each.swayed)
     return {metric: fmean(swayed) for metric, swayed in given.items()}
+
+
+def _agreement(preferences: Sequence[Preference]) -> dict[str, float]:
+    """By pairwise judge that voted, the mean share of the votes that agree."""
+    given: dict[str, list[float]] = {}
+    for each in preferences:
+        if each.agreement is not None:
+            given.setdefault(each.metric, []).append(each.agreement)
+    return {metric: fmean(shares) for metric, shares in given.items()}

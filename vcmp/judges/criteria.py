@@ -55,19 +55,20 @@ class Judge:
     ) -> Score:
         """Share of the sections that get a yes, each judged by a call of its own.
 
-        The rationale names the others, after the word `failed`.
+        The rationale names the others, after the word `failed`; where there are none, it says why.
         """
         judgements = await all_of(
             self._decide(task, sections, output) for sections in each.values()
         )
-        reasons = [
-            f"{failed}: {item} ({judgement.rationale})"
-            for item, judgement in zip(each, judgements, strict=True)
-            if judgement.value == "no"
-        ]
+        reasons: dict[str, list[str]] = {"yes": [], "no": []}
+        for item, judgement in zip(each, judgements, strict=True):
+            reasons[judgement.value].append(f"{item} ({judgement.rationale})")
+        word, told = failed, reasons["no"]
+        if not told:
+            word, told = failed.removeprefix("not "), reasons["yes"]
         return Score(
-            value=1 - len(reasons) / len(each),
-            rationale="\n".join(reasons),
+            value=len(reasons["yes"]) / len(each),
+            rationale="\n".join(f"{word}: {reason}" for reason in told),
             agreement=mean_agreement(judgements),
         )
 

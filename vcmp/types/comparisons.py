@@ -167,4 +167,4 @@ class Comparison:
     swayed: Mapping[str, float] = field(default_factory=dict)
     """By pairwise judge, the share of its judgements that the order of the outputs decided."""
     agreement: Mapping[str, float] = field(default_factory=dict)
-    """By judge with several votes, the share of them that agree, averaged over both versions."""
+    """By pairwise judge with several votes, the share of them that agree, on average."""

@@ -11,6 +11,8 @@ from vcmp.errors import ConfigError
 
 PASSING = 0.5
 """A score from which on a judge calls an answer good."""
+TIE = 0.5
+"""A preference for neither of two answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,11 +170,16 @@ class Canary:
     the judge gave none."""
     rationale: str = ""
     error: str = ""
+    compared: bool = False
+    """Whether it stood beside a real answer."""
 
     @property
     def void(self) -> bool:
-        """Whether the judge took it for good, so that nothing else that it says counts."""
-        return self.value is not None and self.value >= PASSING
+        """Whether the judge took it for good, or for better than a real answer, so that nothing
+        else that it says counts."""
+        if self.value is None:
+            return False
+        return self.value > TIE if self.compared else self.value >= PASSING
 
     @property
     def reason(self) -> str:
