@@ -12,9 +12,11 @@ from tests.builders import OPENAI, version
 from tests.conftest import ROOT, Run
 from tests.openai_server import OpenAIServer
 from tests.test_stories import rows, sweep_folder, verdict, write, write_cases
-from vcmp import canaries
+from vcmp import canaries, results
 from vcmp.canaries import KNOWN_BAD
 from vcmp.comparison import compare
+from vcmp.errors import ResultsError
+from vcmp.evaluation import evaluate as loop
 from vcmp.gates import Policy, Threshold, decide
 from vcmp.pipeline import evaluate
 from vcmp.provider.inquiries import Inquiry
@@ -120,6 +122,40 @@ def test_a_judge_may_have_its_own_or_none():
         ("off", "", False),
     ]
     assert {result.scores["off"].value for result in evaluation.results} == {1}
+
+
+def test_what_an_earlier_run_found_out_is_not_asked_again(tmp_path: Path):
+    """A resumed sweep asks only what had no score."""
+    judges = {"kind": Judge(), "mute": Judge(), "void": Judge()}
+    known = [
+        Canary(metric="kind", case_id="rich", output=KNOWN_BAD, value=0.0),
+        Canary(metric="mute", case_id="rich", output=KNOWN_BAD, error="down"),
+        Canary(metric="void", case_id="rich", output=KNOWN_BAD, value=1.0),
+    ]
+    results.save_canaries([*known, *known], tmp_path)
+
+    (heeding,) = canaries.heed([plan(**judges)], loop, results.load_canaries(tmp_path))
+
+    assert {name: len(judge.seen) for name, judge in judges.items()} == {
+        "kind": 0, "mute": 1, "void": 0,
+    }  # fmt: skip
+    assert [(each.metric, each.value) for each in heeding.canaries] == [
+        ("kind", 0), ("mute", 0), ("void", 1),
+    ]  # fmt: skip
+    assert heeding.scorers["kind"] is judges["kind"]
+    assert heeding.scorers["void"] is not judges["void"]
+
+
+def test_a_damaged_file_is_told(tmp_path: Path):
+    (tmp_path / "canaries.jsonl").write_text('{"metric": 1}\n', encoding="utf-8")
+
+    with pytest.raises(ResultsError) as caught:
+        results.load_canaries(tmp_path)
+
+    assert str(caught.value) == (
+        f"{tmp_path}/canaries.jsonl: cannot be read (1 validation error for Canary)."
+        " Evaluate again."
+    )
 
 
 def test_a_judge_that_cannot_judge_it_is_not_void_and_the_error_is_kept():

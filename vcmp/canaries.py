@@ -42,6 +42,11 @@ class Trial:
     rival: Any = None
     """The real answer beside it, for a judge that compares."""
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from other trials of a sweep."""
+        return self.metric, self.case.id, self.output
+
     def question(self, plan: Plan) -> Plan:
         """What the loop has to evaluate: a single case, whose agent is the judge."""
         asked: dict[str, Any] = {"case": self.case}
@@ -85,10 +90,15 @@ def case_for(plan: Plan) -> Case:
     return max(plan.dataset.shuffled(plan.seed), key=lambda case: len(case.expectations))
 
 
-def heed(plans: Sequence[Plan], ask: Ask) -> tuple[Plan, ...]:
+def heed(plans: Sequence[Plan], ask: Ask, known: Sequence[Canary] = ()) -> tuple[Plan, ...]:
     """Show the judges of the plans a known-bad answer, and silence those that are void.
 
     A judge that plans share is asked once, so that it is void for all of them or for none.
+
+    Args:
+        plans: With the same cases.
+        ask: Evaluates the questions.
+        known: What the judges said in an earlier, unfinished run of the same plans.
     """
     trials: dict[_Key, Trial] = {}
     for plan in plans:
@@ -97,7 +107,7 @@ def heed(plans: Sequence[Plan], ask: Ask) -> tuple[Plan, ...]:
             if key not in trials and output is not None:
                 judge, case = plan.scorers[metric], case_for(plan)
                 trials[key] = Trial(metric=metric, judge=judge, case=case, output=output)
-    found = _hold(trials, plans[0], ask) if trials else {}
+    found = _hold(trials, plans[0], ask, known) if trials else {}
     return tuple(_heeding(plan, found) for plan in plans)
 
 
@@ -114,14 +124,20 @@ def _keys(plan: Plan) -> list[_Key]:
     ]
 
 
-def _hold(trials: Mapping[_Key, Trial], plan: Plan, ask: Ask) -> dict[_Key, Canary]:
+def _hold(
+    trials: Mapping[_Key, Trial], plan: Plan, ask: Ask, known: Sequence[Canary]
+) -> dict[_Key, Canary]:
     """What was said in each trial; nothing in one that an interrupt left out."""
-    evaluations = ask([trial.question(plan) for trial in trials.values()])
-    return {
+    said = {(c.metric, c.case_id, c.output): c for c in known if c.value is not None}
+    found = {key: said.get(trial.key) for key, trial in trials.items()}
+    left = {key: trial for key, trial in trials.items() if found[key] is None}
+    evaluations = ask([trial.question(plan) for trial in left.values()]) if left else ()
+    fresh = {
         key: trial.read(result)
-        for (key, trial), evaluation in zip(trials.items(), evaluations, strict=True)
+        for (key, trial), evaluation in zip(left.items(), evaluations, strict=True)
         for result in evaluation.results
     }
+    return {key: canary for key, canary in {**found, **fresh}.items() if canary}
 
 
 def _heeding(plan: Plan, found: Mapping[_Key, Canary]) -> Plan:
@@ -142,7 +158,11 @@ def _silence(canary: Canary) -> Callable[..., Any]:
 
 
 def duel(
-    plan: Plan, cards: Mapping[str, ScorerCard], baseline: Evaluation, ask: Ask
+    plan: Plan,
+    cards: Mapping[str, ScorerCard],
+    baseline: Evaluation,
+    ask: Ask,
+    known: Sequence[Canary] = (),
 ) -> tuple[Canary, ...]:
     """What the plan's pairwise judges make of a known-bad answer beside one of the baseline's.
 
@@ -150,6 +170,7 @@ def duel(
 
     Args:
         cards: Of the pairwise judges, by metric; one that asks no model is shown nothing.
+        known: What they said in an earlier, unfinished run.
     """
     given = {result.case_id: result for result in baseline.results if not result.error}
     case = next((c for c in plan.dataset.shuffled(plan.seed) if c.id in given), None)
@@ -167,7 +188,7 @@ def duel(
                 output=output,
                 rival=given[case.id].output,
             )
-    found = _hold(trials, plan, ask) if trials else {}
+    found = _hold(trials, plan, ask, known)
     off = (Canary(metric=metric) for metric in judges if answer_for(plan, metric) is None)
     return (*found.values(), *off)
 

@@ -48,17 +48,18 @@ def open_contests(baseline: Evaluation, candidates: Sequence[Candidate], ask: As
     """Let the pairwise judges of each candidate's plan compare it with the baseline.
 
     First each judge is shown a known-bad answer beside one of the baseline's; one that is void is
-    asked nothing else. What needs no judge is saved at once; the plans of the rounds ask for the
-    rest.
+    asked nothing else. What needs no judge, or was judged before the sweep was ended, is saved at
+    once; the plans of the rounds ask for the rest.
     """
     if not candidates:
         return []
     plan = candidates[0].plan
     cards = {metric: card_of(judge) for metric, judge in plan.pairwise.items()}
+    known = load(candidates[0].folder, baseline).canaries
     record = Preferences(
         baseline=baseline.version.name,
         judges=cards,
-        canaries=canaries.duel(plan, cards, baseline, ask),
+        canaries=canaries.duel(plan, cards, baseline, ask, known),
     )
     return [
         Contest(round=round, folder=candidate.folder)
@@ -71,8 +72,11 @@ def _rounds(baseline: Evaluation, candidate: Candidate, record: Preferences) -> 
     """The rounds of the judges that are not void; saves what is known before they are held."""
     pairs = preferences.pairs(baseline, candidate.evaluation)
     void = {canary.metric for canary in record.canaries if canary.void}
+    earlier = load(candidate.folder, baseline).preferences if record.judges else ()
     rounds = [
-        preferences.make_round(metric, judge, pairs, candidate.plan)
+        preferences.make_round(
+            metric, judge, pairs, candidate.plan, [e for e in earlier if e.metric == metric]
+        )
         for metric, judge in candidate.plan.pairwise.items()
         if metric not in void
     ]

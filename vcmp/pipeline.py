@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from vcmp.scorers import adapt, card_of
 from vcmp.tracking import BEST_OF, Capture, MlflowTracker
 from vcmp.types import (
     Answerer,
+    Budget,
     Conclusion,
     Dataset,
     Evaluation,
@@ -52,6 +53,8 @@ class Sweep:
     """Where each plan leaves its files, in the order of `plans`."""
     limits: Limits
     record: SweepRecord
+    budget: Budget = field(default_factory=Budget)
+    """What all its calls together may take."""
     policy: Policy | None = None
     """The gate, which may decide before all cases are evaluated."""
     tracker: MlflowTracker | None = None
@@ -61,6 +64,8 @@ class Sweep:
     """Overrides with which another revision is evaluated alike."""
     pool: bool = True
     """Whether a run adds to the recorded ones of its versions."""
+    known: tuple[Mapping[str, Result], ...] = ()
+    """Where it goes on with an earlier run: by plan, what that left, by key."""
 
 
 def build_plan(
@@ -106,6 +111,7 @@ def evaluate(
     limits: Limits | None = None,
     on_result: Callable[[int, Result], None] = lambda _plan, _result: None,
     interrupt: Interrupt | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Evaluation, ...]:
     """Run every plan over its dataset, with the OpenAI client's calls metered and retried.
 
@@ -116,7 +122,8 @@ def evaluate(
         plans: One for each version.
         limits: How many cases at once, how often to try, how long to wait.
         on_result: Called with the plan's position and each result as it finishes.
-        interrupt: Remembers a signal that came while the plans ran.
+        interrupt: Remembers a signal that came while the plans ran, or why they were stopped.
+        budget: What all calls together may take.
 
     Returns:
         One evaluation a plan, in their order.
@@ -127,8 +134,9 @@ def evaluate(
     def ask(questions: Sequence[Plan]) -> tuple[Evaluation, ...]:
         return _evaluate(questions, limits, _unheard, interrupt, traced=traced)
 
-    heeding = canaries.heed(plans, ask)
-    return _evaluate(heeding, limits, on_result, interrupt, traced=traced)
+    with meter(limits, interrupt, budget):
+        heeding = canaries.heed(plans, ask)
+        return _evaluate(heeding, limits, on_result, interrupt, traced=traced)
 
 
 def _unheard(_plan: int, _result: Result) -> None:
@@ -143,11 +151,10 @@ def _evaluate(
     *,
     traced: bool,
     looks: Looks | None = None,
+    known: Mapping[str, Result] | None = None,
+    journal: results.Journal | None = None,
 ) -> tuple[Evaluation, ...]:
-    with (
-        meter(limits, interrupt.requested),
-        Capture() if traced else nullcontext() as capture,
-    ):
+    with Capture() if traced else nullcontext() as capture:
         return evaluation.evaluate(
             plans,
             limits=limits,
@@ -155,6 +162,8 @@ def _evaluate(
             capture=capture,
             interrupt=interrupt,
             looks=looks or Looks(),
+            known=known,
+            journal=journal,
         )
 
 
@@ -173,13 +182,29 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
     """
     if sweep.tracker:
         sweep.tracker.prepare()
-    record = _gather(sweep)
+    # what an earlier run of the sweep gathered is what this one is judged with
+    record = sweep.record if sweep.known else _gather(sweep)
     if not _has_baseline(sweep):
         record = replace(record, notes=(*record.notes, *pairwise.unasked(sweep.plans)))
     results.save_record(record, sweep.folder)
-    total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans)
-    plans = canaries.heed(sweep.plans, _asking(sweep, interrupt))
+    with meter(sweep.limits, interrupt, sweep.budget):
+        evaluations = _evaluate_all(sweep, interrupt, follow)
+        if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
+            contests = _open_contests(sweep, evaluations, _asking(sweep, interrupt))
+            _hold(contests, sweep, interrupt, follow)
+    if interrupt.reason:  # also of what came after the last result
+        evaluations = tuple(replace(done, stopped=interrupt.reason) for done in evaluations)
+        for done, folder in zip(evaluations, sweep.folders, strict=True):
+            results.save(done, folder)
+    return evaluations
+
+
+def _evaluate_all(sweep: Sweep, interrupt: Interrupt, follow: Follow) -> tuple[Evaluation, ...]:
+    plans = _heed(sweep, interrupt)
+    journal = results.Journal(sweep.folders)
     watch = _watch(sweep, plans)
+    finished = _take_up(sweep, watch)
+    total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans) - len(finished)
     with follow(total, "evaluating") as tick:
 
         def keep(plan: int, result: Result) -> None:
@@ -195,13 +220,22 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
             interrupt,
             traced=sweep.traced,
             looks=watch.looks() if watch else None,
+            known={key: result for known in sweep.known for key, result in known.items()},
+            journal=journal,
         )
     for done, folder in zip(evaluations, sweep.folders, strict=True):
         results.save(done, folder)
-    if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
-        contests = _open_contests(sweep, evaluations, _asking(sweep, interrupt))
-        _hold(contests, sweep, interrupt, follow)
+    if not interrupt.requested():
+        journal.close()
     return evaluations
+
+
+def _heed(sweep: Sweep, interrupt: Interrupt) -> tuple[Plan, ...]:
+    """The sweep's plans without void judges; what an earlier run of the sweep found out counts."""
+    known = results.load_canaries(sweep.folder) if sweep.known else ()
+    plans = canaries.heed(sweep.plans, _asking(sweep, interrupt), known)
+    results.save_canaries([each for plan in plans for each in plan.canaries], sweep.folder)
+    return plans
 
 
 def _asking(sweep: Sweep, interrupt: Interrupt) -> Ask:
@@ -211,6 +245,20 @@ def _asking(sweep: Sweep, interrupt: Interrupt) -> Ask:
         return _evaluate(plans, sweep.limits, _unheard, interrupt, traced=sweep.traced)
 
     return ask
+
+
+def _take_up(sweep: Sweep, watch: Watch | None) -> list[Result]:
+    """Clean the files that an earlier run left, and give the results that it finished."""
+    every: list[Result] = []
+    for number, (plan, known) in enumerate(zip(sweep.plans, sweep.known, strict=False)):
+        finished = [result for result in known.values() if evaluation.is_finished(result, plan)]
+        answers = [result for result in known.values() if result not in finished]
+        results.save_unfinished(finished, answers, sweep.folders[number])
+        for result in finished:
+            if watch:
+                watch.add(number, result)
+        every += finished
+    return every
 
 
 def _has_baseline(sweep: Sweep) -> bool:
