@@ -138,9 +138,9 @@ def test_a_run_that_a_look_ended_is_pooled_up_to_it(tmp_path: Path):
     early, whole = results.load_sweep(tmp_path, SweepRecord(jobs=("0", "1")))
 
     assert results.load(tmp_path / "0") == own
-    assert (early.asked, early.known) == ({"a": 1, "b": 2}, {"b"})
+    assert (early.asked, early.earlier) == ({"a": 1, "b": 2}, {"b"})
     assert ([case.id for case in early.cases], early.n_asked) == (["a", "b"], 3)
-    assert (whole.asked, whole.known) == ({"a": 2, "b": 2, "c": 1}, {"a", "b"})
+    assert (whole.asked, whole.earlier) == ({"a": 2, "b": 2, "c": 1}, {"a", "b"})
     assert early.complete
     assert whole.complete
     assert not replace(whole, results=whole.results[1:]).complete

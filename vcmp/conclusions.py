@@ -71,7 +71,7 @@ class Field:
         that sees all of it.
         """
         lower, looks = gates.wanted_low(policy.rules), policy.looks
-        known = frozenset[str]().union(*(candidate.known for candidate in self.candidates))
+        earlier = frozenset[str]().union(*(candidate.earlier for candidate in self.candidates))
 
         def compare_at(look: int) -> list[list[Comparison] | None]:
             seen = self.seen(look, looks)
@@ -81,7 +81,7 @@ class Field:
             compared = self.compared(seen, lower)
             return [each if now else None for now, each in zip(ready, compared, strict=True)]
 
-        first = next(n for n in range(1, looks + 1) if known <= set(self.seen(n, looks)))
+        first = next(n for n in range(1, looks + 1) if earlier <= set(self.seen(n, looks)))
         return gates.look_by_look(compare_at, policy, first)
 
     def _is_ready(self, candidate: Evaluation, case_ids: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ scorer raises, SystemExit included, stays with its case.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from vcmp.calls import Call, collect
 from vcmp.errors import EvaluationError
 from vcmp.evaluation.attempts import DeadlineExceeded, answer, attempt, call, is_async
 from vcmp.evaluation.interrupts import Interrupt, heeded
-from vcmp.evaluation.order import schedule
+from vcmp.evaluation.order import ALL_AT_ONCE, Looks, schedule
 from vcmp.evaluation.outcomes import LACKS, outcome_of
 from vcmp.evaluation.threads import Workers
 from vcmp.evaluation.values import describe, time_awaited, total_usage
@@ -49,18 +49,6 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """Planned looks at an evaluation that may end early."""
-
-    planned: int = 1
-    """Look k sees the first k of so many equal parts of the cases."""
-    wanted: Callable[[], Collection[int]] = tuple
-    """The positions of the plans of which further cases are needed; asked after each look but the
-    last, when all that it sees is there."""
-
-
-ALL_AT_ONCE = Looks()
 BLAMELESS = {"auth", "quota", "connection", "missing", "stopped"}
 """Failures of a call that say nothing about the agent, should they end the evaluation."""
 

@@ -1,8 +1,23 @@
-"""The order in which cases are evaluated."""
+"""The order in which cases are evaluated, look by look."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from vcmp.types import Case, Plan, prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """Planned looks at an evaluation that may end early."""
+
+    planned: int = 1
+    """Look k sees the first k of so many equal parts of the cases."""
+    wanted: Callable[[], Collection[int]] = tuple
+    """The positions of the plans of which further cases are needed; asked after each look but the
+    last, when all that it sees is there."""
+
+
+ALL_AT_ONCE = Looks()
 
 
 def schedule(

@@ -60,7 +60,7 @@ def pool(own: Evaluation, earlier: Sequence[Evaluation]) -> Evaluation:
         results=tuple(rows),
         repeats=sum(evaluation.repeats for evaluation in runs),
         asked=None if whole else {case_id: n for case_id, n in asked.items() if n},
-        known=frozenset(case.id for each in earlier for case in each.cases),
+        earlier=frozenset(case.id for each in earlier for case in each.cases),
     )
 
 

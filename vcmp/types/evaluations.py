@@ -265,7 +265,7 @@ class Evaluation:
     asked: Mapping[str, int] | None = None
     """Results there should be, by case id, where that is not `repeats` of every case: a planned
     look ended the evaluation, or something `stopped` it, and what came after was never asked."""
-    known: frozenset[str] = frozenset()
+    earlier: frozenset[str] = frozenset()
     """Cases that earlier runs had asked, where those are pooled with this one."""
 
     canaries: tuple[Canary, ...] = ()
