@@ -25,7 +25,16 @@ def test_its_keys_stay():
 
     assert list(told) == [
         *("schema_version", "verdict", "ship", "rollout", "alert", "best", "gate", "looks"),
-        *("baseline", "baseline_note", "anchors", "candidates", "findings", "dataset", "scorers"),
+        *(
+            "stopped",
+            "baseline",
+            "baseline_note",
+            "anchors",
+            "candidates",
+            "findings",
+            "dataset",
+            "scorers",
+        ),
         *("canaries", "agreement", "answered_by", "scripted", "command", "notes"),
     ]
     assert list(told["candidates"][0]) == [
