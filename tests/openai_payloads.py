@@ -199,9 +199,26 @@ def repeat_question(messages: Any, _body: Body) -> str:
 
 
 def approve(body: Body) -> dict[str, Any]:
-    """The default judgement: the best that the schema of the request allows."""
+    """The default judgement: the best that the schema of the request allows, but of the known-bad
+    answer, by which judges are tried, the worst."""
     properties = schema_of(body).get("properties", {"rationale": {}, "result": {}})
-    return {name: best_of(name, rule) for name, rule in properties.items()}
+    value_of = worst_of if shows_known_bad(body) else best_of
+    return {name: value_of(name, rule) for name, rule in properties.items()}
+
+
+def shows_known_bad(body: Body) -> bool:
+    asked = texts_of(body.get("messages") or body.get("input") or "")
+    return "nineteen trombones" in asked
+
+
+def worst_of(name: str, rule: Mapping[str, Any]) -> Any:
+    """The value of one property that says: all is bad."""
+    match rule.get("type", "string"):
+        case "integer" | "number":
+            return rule.get("minimum", 0)
+        case "boolean":
+            return False
+    return "no" if name != "rationale" else "It does nothing that was asked."
 
 
 def best_of(name: str, rule: Mapping[str, Any]) -> Any:

@@ -12,9 +12,9 @@ MODULES = sorted((ROOT / "vcmp").rglob("*.py"))
 # A name stands for a module or for a whole package.
 NOUNS = {"types", "errors", "digests", "calls", "display", "metrics", "sandbox", "secrets"}
 STEPS = {
-    "agreement", "comparison", "datasets", "evaluation", "gates", "judges", "preferences",
-    "prompts", "provider", "reports", "results", "scorers", "statistics", "tables", "tracking",
-    "versions", "worktree",
+    "agreement", "canaries", "comparison", "datasets", "evaluation", "gates", "judges",
+    "preferences", "prompts", "provider", "reports", "results", "scorers", "statistics", "tables",
+    "tracking", "versions", "worktree",
 }  # fmt: skip
 ENTRANCE = {
     "__init__", "__main__", "checking", "cli", "composition", "config", "console", "decisions",

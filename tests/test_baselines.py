@@ -12,7 +12,7 @@ from vcmp.baselines import Gathered, Wanted
 from vcmp.errors import ComparisonError, ConfigError
 from vcmp.prospects.recordings import Known
 from vcmp.tracking import MlflowTracker
-from vcmp.types import Evaluation, Plan
+from vcmp.types import Canary, Evaluation, Plan
 
 FULL = evaluation({"a": 0.5, "b": 0.5})
 SMOKE = evaluation({"a": 1.0})
@@ -173,6 +173,19 @@ def test_a_run_in_which_much_failed_is_left_out(tracker: MlflowTracker, record: 
         "basic: 1 earlier run left out: more than 10 % of the results failed"
     )
     assert len(lenient.earlier[0].evaluations) == 2
+
+
+def test_a_run_with_a_void_judge_is_left_out(tracker: MlflowTracker, record: Record):
+    """What the judge was not asked would be missing from the pool for ever."""
+    made = run("basic", "fine")
+    void = Canary(metric="polite", output="x", value=1.0)
+    record(replace(made, canaries=(void,)))
+    record(made)
+
+    gathered = baselines.gather(Wanted(plans=(replace(plan(made), version=made.version),)), tracker)
+
+    assert outputs(gathered.earlier[0].evaluations) == ["fine"]
+    assert gathered.notes[0] == "basic: 1 earlier run left out: a judge was void"
 
 
 def test_what_won_a_selection_is_pooled_only_where_as_many_are_selected_from(

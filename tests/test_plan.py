@@ -345,7 +345,7 @@ def test_judge_calls_are_counted_by_rule_fact_and_order():
 
     assert prospects.agent_calls([plan, plan]) == 2 * 2 * 3
     assert prospects.judge_calls([plan, plan], n_candidates=1) == {
-        "relevant": 12, "guided": 24, "correct": 2 * 3 * 4, "preferred": 2 * 2 * 3,
+        "relevant": 12 + 1, "guided": 24 + 2, "correct": 2 * 3 * 4 + 3, "preferred": 2 * 2 * 3 + 2,
     }  # fmt: skip
 
 
@@ -379,8 +379,8 @@ def test_plan_of_a_sweep_sends_nothing_and_leaves_nothing(project: Path, vcmp: R
         "2 versions × 135 cases in 42 clusters × 1 repeat = 270 agent calls at least",
     ]
     assert re.fullmatch(
-        r"1,\d{3} judge calls at least: relevance_to_query 270, support_guidelines 1,080,"
-        r" correctness \d+",
+        r"1,\d{3} judge calls at least: relevance_to_query 271, support_guidelines 1,084,"
+        r" correctness \d+, \d+ of them about a known-bad answer",
         told[2],
     )
     assert told[4:7] == [

@@ -145,8 +145,32 @@ def test_bad_replies_are_repaired_twice(ask):
 
 
 def test_a_judge_without_a_judgement_raises(ask):
-    with pytest.raises(JudgeError, match=r"^judge gave no usable JSON in 3 replies: \$\.result: "):
+    with pytest.raises(JudgeError, match=r"^judge gave no usable JSON in 3 replies: \$\.result "):
         ask(always("both"))
+
+
+def test_votes_are_counted_in_each_order(ask):
+    left = {BEFORE: iter(["second", "first", "second"]), AFTER: iter(["first", "first", "first"])}
+
+    def judge(body: dict[str, Any]) -> dict[str, Any]:
+        return {"rationale": "so", "result": next(left[shown(body)[0]])}
+
+    preference, requests = ask(judge, votes=3)
+
+    assert (preference.value, preference.swayed) == (1.0, False)
+    assert preference.agreement == pytest.approx(5 / 6)
+    assert len(requests) == 6
+
+
+def test_three_votes_of_three_kinds_are_a_tie(ask):
+    left = {place: iter(["first", "second", "tie"]) for place in (BEFORE, AFTER)}
+
+    preference, _ = ask(
+        lambda body: {"rationale": "", "result": next(left[shown(body)[0]])}, votes=3
+    )
+
+    assert (preference.value, preference.swayed) == (0.5, False)
+    assert preference.agreement == pytest.approx(1 / 3)
 
 
 def test_a_criterion_is_needed():
@@ -406,7 +430,7 @@ def test_the_preferred_version_ships_and_only_different_outputs_are_judged(
     assert done.returncode == 0, done.stdout + done.stderr
     equal = sum(bool(re.search("[048]$", str(n))) for n in range(20))
     assert len(server.answered) == 20 * 2 * 2
-    assert len(server.judged) == 2 * 2 * (20 - equal)
+    assert len(server.judged) == 2 * 2 * (20 - equal) + 2  # and a known-bad answer, once
     assert server.peak <= 2 * 4
     assert f"comparing {2 * (20 - equal)} of {2 * (20 - equal)}  0 errors" in done.stdout
     values = [row["value"] for row in thought(project)]
@@ -462,7 +486,7 @@ def test_a_failed_agent_loses_without_a_call(project: Path, vcmp: Run):
                     f"provider.base_url={server.base_url}")  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(server.judged) == 2 * 9
+    assert len(server.judged) == 2 * 9 + 2
     lost = [row for row in thought(project) if row["value"] == 0]
     assert [row["rationale"] for row in lost] == ["the candidate failed: ConnectionError: down"]
 
@@ -516,7 +540,8 @@ def test_an_interrupt_keeps_what_was_judged_and_the_rest_counts_as_missing(
     with OpenAIServer(warm, judge=choose(len), faults=faults) as server:
         process = subprocess.Popen(
             [sys.executable, "-m", "vcmp", "agent=empathetic,basic", "scorers=preferred", cases,
-             "gate=wins", "tracking=none", "provider=compatible", "-m",
+             "+scorers.preferred.canary=null", "gate=wins", "tracking=none", "-m",
+             "provider=compatible",
              f"provider.base_url={server.base_url}", "concurrency=2"],
             cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "any"},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -62,6 +62,8 @@ def judge(body: dict[str, Any]) -> dict[str, Any]:
     prompt = body["messages"][-1]["content"]
     fenced = re.search(r"<<<(answer-[0-9a-f]{16})\n(.*)\n\1>>>", prompt, re.DOTALL)
     assert fenced, prompt
+    if "nineteen trombones" in fenced[2]:  # the known-bad answer, by which judges are tried
+        return {"rationale": "looked", "result": "no"}
     warm = "frustrating" in fenced[2]
     feelings = "# Rule" in prompt and "feelings" in prompt.split("# Rule")[1].split("\n# ")[0]
     return {"rationale": "looked", "result": "yes" if warm or not feelings else "no"}
@@ -82,7 +84,7 @@ def test_unchanged_agents_on_a_foreign_server_with_judges(project: Path, vcmp: R
     scorers = yaml.safe_load((project / "conf/scorers/judged.yaml").read_text(encoding="utf-8"))
     n_rules = len(scorers["support_guidelines"]["guidelines"])
     per_answer = 1 + n_rules + 1  # relevance, the rules, one expected fact
-    assert len(server.judged) == 20 * 2 * 2 * per_answer
+    assert len(server.judged) == (20 * 2 * 2 + 1) * per_answer  # and one known-bad answer
     report = (sweep_folder(project) / "report.md").read_text(encoding="utf-8")
     assert "scripted" not in report
     assert "support_guidelines" in report

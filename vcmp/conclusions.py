@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vcmp import baselines, gates, pairwise, reports, results, tables
+from vcmp import baselines, canaries, gates, pairwise, reports, results, tables
 from vcmp.comparison import compare, examine, restrict
 from vcmp.errors import ResultsError
 from vcmp.gates import Policy
@@ -136,10 +136,20 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
             evaluation.version.name: pairwise.load(folder / job, field.baseline)
             for evaluation, job in zip(evaluations, record.jobs, strict=True)
         }
-        conclusion = _conclude(replace(field, judged=judged), policy)
-    notes = (*record.notes, *filter(None, [record.unrecorded]))
+        conclusion = _conclude(_with_judged(field, judged), policy)
+    told = canaries.notes(conclusion.evaluations)
+    notes = (*record.notes, *told, *filter(None, [record.unrecorded]))
     conclusion = replace(conclusion, baseline_note=note, command=record.command, notes=notes)
     return _hold_back(conclusion, stopped, policy) if stopped else conclusion
+
+
+def _with_judged(field: Field, judged: Mapping[str, Judged]) -> Field:
+    """The field with what pairwise judges thought, and made of known-bad answers."""
+    candidates = tuple(
+        replace(each, canaries=(*each.canaries, *judged[each.version.name].canaries))
+        for each in field.candidates
+    )
+    return replace(field, candidates=candidates, judged=judged)
 
 
 def _hold_back(conclusion: Conclusion, stopped: str, policy: Policy) -> Conclusion:

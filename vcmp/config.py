@@ -21,7 +21,17 @@ from vcmp.policies import build_policy
 from vcmp.results import SweepRecord
 from vcmp.secrets import scrub
 from vcmp.targets import Builder, imported_sources, refuse_inputs
-from vcmp.types import Budget, Dataset, Limits, Outcomes, Plan, Revision, Variant, Version
+from vcmp.types import (
+    Budget,
+    Dataset,
+    Limits,
+    Outcomes,
+    Plan,
+    Revision,
+    ScorerCard,
+    Variant,
+    Version,
+)
 
 if TYPE_CHECKING:
     from vcmp.provider import Provider
@@ -32,6 +42,8 @@ SHARED = (
     "concurrency", "attempts", "call_deadline_s", "case_deadline_s", "outcomes", "budget",
 )  # fmt: skip
 YARDSTICK = ("dataset", "scorers")
+CANARY = "canary"
+"""Key of a scorer under which its known-bad answer stands; no scorer sees it."""
 MLFLOW = "mlflow:"
 """Begins the path of a dataset that lies in the MLflow store."""
 _MAX_SLUG = 24
@@ -249,7 +261,7 @@ def _build(settings: Settings, number: int) -> Plan:
         raise ConfigError(f"{where}: has no _target_. Name the agent: _target_: agents.module.Name")
     settings.builder.check_source(node, where)
     dataset = _load_dataset(job, settings)
-    chosen, pairwise = _build_scorers(job, settings.builder)
+    yardstick = _build_scorers(job, settings.builder)
     agent = settings.builder.build(node, where)  # last: its imports take longest
     for case in dataset.cases:
         refuse_inputs(agent, case.inputs, f"{where}: case {case.id!r} of {dataset.name}")
@@ -261,12 +273,13 @@ def _build(settings: Settings, number: int) -> Plan:
         ),
         agent=agent,
         dataset=dataset,
-        scorers=chosen,
-        cards={name: scorers.card_of(scorer) for name, scorer in chosen.items()},
+        scorers=yardstick.scorers,
+        cards=yardstick.cards,
         answerer=settings.provider.answerer,
         repeats=job.config["repeats"],
         seed=job.config["seed"],
-        pairwise=pairwise,
+        pairwise=yardstick.pairwise,
+        known_bad=yardstick.known_bad,
         outcomes=settings.outcomes,
     )
 
@@ -285,23 +298,53 @@ def _with_prompt(agent: Mapping[str, Any], project: Path) -> dict[str, Any]:
     return node
 
 
-def _build_scorers(job: Job, builder: Builder) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The scorers by name, ready for the loop, and the pairwise judges; a null in the file takes
-    an inherited one out."""
-    chosen, pairwise = {}, {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Yardstick:
+    """The scorers of a job, by name."""
+
+    scorers: Mapping[str, Any]
+    """Ready for the loop."""
+    cards: Mapping[str, ScorerCard]
+    pairwise: Mapping[str, Any]
+    """Judges that compare two outputs."""
+    known_bad: Mapping[str, str | None]
+    """What stands under `canary`, where it does."""
+
+
+def _build_scorers(job: Job, builder: Builder) -> _Yardstick:
+    """The scorers of the job; a null in the file takes an inherited one out."""
+    chosen: dict[str, Any] = {}
+    pairwise: dict[str, Any] = {}
+    cards: dict[str, ScorerCard] = {}
+    known_bad: dict[str, str | None] = {}
     for name, node in job.config["scorers"].items():
         where = f"scorers={job.choices.get('scorers')}, {name}"
-        if node is not None:
-            try:
-                scorer = builder.build(node, where)
-                if getattr(scorer, "pairwise", False):
-                    pairwise[name] = scorer
-                else:
-                    chosen[name] = scorers.adapt(scorer)
-            except ConfigError as error:
-                text = str(error)
-                raise ConfigError(text if text.startswith(where) else f"{where}: {text}") from error
-    return chosen, pairwise
+        if node is None:
+            continue
+        try:
+            scorer = builder.build({k: v for k, v in node.items() if k != CANARY}, where)
+            if getattr(scorer, "pairwise", False):
+                pairwise[name] = scorer
+            else:
+                chosen[name] = scorers.adapt(scorer)
+                cards[name] = scorers.card_of(scorer)
+            if CANARY in node:
+                known_bad[name] = _canary(node[CANARY], scorers.card_of(scorer), where)
+        except ConfigError as error:
+            text = str(error)
+            raise ConfigError(text if text.startswith(where) else f"{where}: {text}") from error
+    return _Yardstick(scorers=chosen, cards=cards, pairwise=pairwise, known_bad=known_bad)
+
+
+def _canary(answer: Any, card: ScorerCard, where: str) -> str | None:
+    """The known-bad answer that a judge is to be shown; None when it is to be shown none."""
+    if not card.judge:
+        raise ConfigError(f"{where}: asks no model, and only judges have a canary. Remove it.")
+    if answer is None or (isinstance(answer, str) and answer.strip()):
+        return answer
+    raise ConfigError(
+        f"{where}: canary is {answer!r}. Write an answer that the judge must call bad, or null."
+    )
 
 
 def _load_dataset(job: Job, settings: Settings) -> Dataset:

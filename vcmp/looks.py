@@ -60,6 +60,7 @@ class Watch:
                 results=tuple(results),
                 repeats=plan.repeats,
                 seed=plan.seed,
+                canaries=plan.canaries,
             )
             for plan, results in zip(self._plans, self._results, strict=True)
         ]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vcmp import baselines, evaluation, pairwise, recording, results, versions
+from vcmp import baselines, canaries, evaluation, pairwise, recording, results, versions
 from vcmp.baselines import Wanted
+from vcmp.canaries import Ask
 from vcmp.conclusions import Field, field_of
 from vcmp.errors import TrackingError
 from vcmp.evaluation import Interrupt, Looks
@@ -74,6 +75,7 @@ def build_plan(
     *,
     variant: Variant,
     app: str = "agent",
+    known_bad: Mapping[str, str | None] | None = None,
 ) -> Plan:
     """Make a plan from plain Python objects, without a configuration.
 
@@ -83,6 +85,8 @@ def build_plan(
         scorers: By metric name; anything `vcmp.scorers.adapt` takes.
         variant: Name and parameters of this configuration of the agent.
         app: Begins the version's name.
+        known_bad: By metric, an answer that the judge must call bad, instead of the usual one; None
+            for a judge that is to be believed untried.
 
     Raises:
         ConfigError: A scorer needs something that there is not.
@@ -97,6 +101,7 @@ def build_plan(
         scorers={metric: adapt(scorer) for metric, scorer in scorers.items()},
         cards={metric: card_of(scorer) for metric, scorer in scorers.items()},
         answerer=Answerer(name="python", description="the agent as it was given"),
+        known_bad=known_bad or {},
     )
 
 
@@ -110,6 +115,9 @@ def evaluate(
 ) -> tuple[Evaluation, ...]:
     """Run every plan over its dataset, with the OpenAI client's calls metered and retried.
 
+    Scorers that ask a model are shown a known-bad answer first; one that calls it good is not asked
+    again, and its scores are missing.
+
     Args:
         plans: One for each version.
         limits: How many cases at once, how often to try, how long to wait.
@@ -121,8 +129,18 @@ def evaluate(
         One evaluation a plan, in their order.
     """
     limits, interrupt = limits or Limits(), interrupt or Interrupt()
+    traced = "mlflow" in sys.modules
+
+    def ask(questions: Sequence[Plan]) -> tuple[Evaluation, ...]:
+        return _evaluate(questions, limits, _unheard, interrupt, traced=traced)
+
     with meter(limits, interrupt, budget):
-        return _evaluate(plans, limits, on_result, interrupt, traced="mlflow" in sys.modules)
+        heeding = canaries.heed(plans, ask)
+        return _evaluate(heeding, limits, on_result, interrupt, traced=traced)
+
+
+def _unheard(_plan: int, _result: Result) -> None:
+    """For results that nobody waits for."""
 
 
 def _evaluate(
@@ -169,7 +187,8 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
     with meter(sweep.limits, interrupt, sweep.budget):
         evaluations = _evaluate_all(sweep, interrupt, follow)
         if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
-            _hold(_open_contests(sweep, evaluations), sweep, interrupt, follow)
+            contests = _open_contests(sweep, evaluations, _asking(sweep, interrupt))
+            _hold(contests, sweep, interrupt, follow)
     if interrupt.reason:  # also of what came after the last result
         evaluations = tuple(replace(done, stopped=interrupt.reason) for done in evaluations)
         for done, folder in zip(evaluations, sweep.folders, strict=True):
@@ -178,8 +197,9 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
 
 
 def _evaluate_all(sweep: Sweep, interrupt: Interrupt, follow: Follow) -> tuple[Evaluation, ...]:
+    plans = _heed(sweep, interrupt)
     journal = results.Journal(sweep.folders)
-    watch = _watch(sweep)
+    watch = _watch(sweep, plans)
     finished = _take_up(sweep, watch)
     total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans) - len(finished)
     with follow(total, "evaluating") as tick:
@@ -191,7 +211,7 @@ def _evaluate_all(sweep: Sweep, interrupt: Interrupt, follow: Follow) -> tuple[E
                 watch.add(plan, result)
 
         evaluations = _evaluate(
-            sweep.plans,
+            plans,
             sweep.limits,
             keep,
             interrupt,
@@ -205,6 +225,23 @@ def _evaluate_all(sweep: Sweep, interrupt: Interrupt, follow: Follow) -> tuple[E
     if not interrupt.requested():
         journal.close()
     return evaluations
+
+
+def _heed(sweep: Sweep, interrupt: Interrupt) -> tuple[Plan, ...]:
+    """The sweep's plans without void judges; what an earlier run of the sweep found out counts."""
+    known = results.load_canaries(sweep.folder) if sweep.known else ()
+    plans = canaries.heed(sweep.plans, _asking(sweep, interrupt), known)
+    results.save_canaries([each for plan in plans for each in plan.canaries], sweep.folder)
+    return plans
+
+
+def _asking(sweep: Sweep, interrupt: Interrupt) -> Ask:
+    """How the sweep's judges are asked what they make of a known-bad answer."""
+
+    def ask(plans: Sequence[Plan]) -> tuple[Evaluation, ...]:
+        return _evaluate(plans, sweep.limits, _unheard, interrupt, traced=sweep.traced)
+
+    return ask
 
 
 def _take_up(sweep: Sweep, watch: Watch | None) -> list[Result]:
@@ -227,7 +264,7 @@ def _has_baseline(sweep: Sweep) -> bool:
     return own or (sweep.folder / results.BASELINE).is_dir()
 
 
-def _open_contests(sweep: Sweep, evaluations: Sequence[Evaluation]) -> list[Contest]:
+def _open_contests(sweep: Sweep, evaluations: Sequence[Evaluation], ask: Ask) -> list[Contest]:
     outside = results.load_baseline(sweep.folder)
     field, _ = field_of(evaluations, sweep.record.baseline, outside)
     if field is None:
@@ -237,7 +274,7 @@ def _open_contests(sweep: Sweep, evaluations: Sequence[Evaluation]) -> list[Cont
         for plan, done, folder in zip(sweep.plans, evaluations, sweep.folders, strict=True)
         if done is not field.baseline
     ]
-    return pairwise.open_contests(field.baseline, candidates)
+    return pairwise.open_contests(field.baseline, candidates, ask)
 
 
 def _hold(contests: Sequence[Contest], sweep: Sweep, interrupt: Interrupt, follow: Follow) -> None:
@@ -255,7 +292,7 @@ def _hold(contests: Sequence[Contest], sweep: Sweep, interrupt: Interrupt, follo
         _evaluate(plans, sweep.limits, keep, interrupt, traced=sweep.traced)
 
 
-def _watch(sweep: Sweep) -> Watch | None:
+def _watch(sweep: Sweep, plans: Sequence[Plan]) -> Watch | None:
     """Who looks at the results as they come, where the gate plans to."""
     policy = sweep.policy
     if policy is None or policy.looks == 1:
@@ -268,7 +305,7 @@ def _watch(sweep: Sweep) -> Watch | None:
         anchors = results.load_anchors(sweep.folder, pooled)
         return field_of(pooled, sweep.record.baseline, outside, anchors)[0]
 
-    return Watch(sweep.plans, policy, field)
+    return Watch(plans, policy, field)
 
 
 def _gather(sweep: Sweep) -> SweepRecord:

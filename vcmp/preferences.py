@@ -6,6 +6,7 @@ the deadlines, the retries and the interrupts of every other case.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from vcmp.types import Case, Dataset, Evaluation, Plan, Preference, Result
@@ -137,11 +138,18 @@ def _preference(metric: str, case_id: str, repeat: int, result: Result) -> Prefe
         swayed=bool(given.get("swayed", False)),
         rationale=str(given.get("rationale", "")),
         error=error,
+        agreement=given.get("agreement"),
     )
 
 
+INTERRUPTED = "the judge was not asked: the run was interrupted"
+
+
 def complete(
-    given: Sequence[Preference], metrics: Iterable[str], asked: Sequence[tuple[str, int]]
+    given: Sequence[Preference],
+    metrics: Iterable[str],
+    asked: Sequence[tuple[str, int]],
+    void: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Preference, ...]:
     """One preference for each judge and pair, an unscored one where there is none.
 
@@ -151,12 +159,14 @@ def complete(
         given: In any order.
         metrics: Of the judges.
         asked: Case id and repeat of each pair.
+        void: By judge that may not be believed, why; it was asked nothing.
     """
     known = {(each.metric, each.case_id, each.repeat): each for each in given}
     keys = [(metric, *pair) for metric in metrics for pair in asked]
-    return tuple(known.get(key) or _unasked(*key) for key in keys)
+    return tuple(
+        known.get(key) or _unasked(*key, error=void.get(key[0], INTERRUPTED)) for key in keys
+    )
 
 
-def _unasked(metric: str, case_id: str, repeat: int) -> Preference:
-    error = "the judge was not asked: the run was interrupted"
+def _unasked(metric: str, case_id: str, repeat: int, *, error: str) -> Preference:
     return Preference(metric=metric, case_id=case_id, repeat=repeat, error=error)

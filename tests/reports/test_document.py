@@ -25,8 +25,17 @@ def test_its_keys_stay():
 
     assert list(told) == [
         *("schema_version", "verdict", "ship", "rollout", "alert", "best", "gate", "looks"),
-        *("baseline", "baseline_note", "anchors", "candidates", "findings", "dataset", "scorers"),
-        *("answered_by", "scripted", "command", "notes"),
+        *(
+            "stopped",
+            "baseline",
+            "baseline_note",
+            "anchors",
+            "candidates",
+            "findings",
+            "dataset",
+            "scorers",
+        ),
+        *("canaries", "agreement", "answered_by", "scripted", "command", "notes"),
     ]
     assert list(told["candidates"][0]) == [
         *("variant", "version", "commit", "dirty", "asked", "failed", "not_run"),

@@ -101,7 +101,8 @@ def sound(
     """
     failed = [each for each in recordings if _failed(each) > wanted.failed_limit]
     biased = [each for each in recordings if each.best_of > best_of and each not in failed]
-    kept = [each for each in recordings if each not in failed and each not in biased]
+    void = [each for each in recordings if any(c.void for c in each.evaluation.canaries)]
+    kept = [each for each in recordings if each not in [*failed, *biased, *void]]
     reasons = []
     if failed:
         share = f"{wanted.failed_limit * 100:g} %"
@@ -111,6 +112,8 @@ def sound(
         reasons.append(
             f"{_count(biased)} left out: the best of {among} then, so its scores are biased upward"
         )
+    if void:
+        reasons.append(f"{_count(void)} left out: a judge was void")
     return kept, reasons
 
 

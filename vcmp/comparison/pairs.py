@@ -78,6 +78,7 @@ def compare(
         compared,
         samples=_samples(arms[1], candidate.cases),
         swayed=_swayed(preferences, baseline, candidate),
+        agreement=_agreement(preferences),
     )
 
 
@@ -266,3 +267,12 @@ def _swayed(
         if each.value is not None and (each.case_id, each.repeat) in shown:
             given.setdefault(each.metric, []).append(each.swayed)
     return {metric: fmean(swayed) for metric, swayed in given.items()}
+
+
+def _agreement(preferences: Sequence[Preference]) -> dict[str, float]:
+    """By pairwise judge that voted, the mean share of the votes that agree."""
+    given: dict[str, list[float]] = {}
+    for each in preferences:
+        if each.agreement is not None:
+            given.setdefault(each.metric, []).append(each.agreement)
+    return {metric: fmean(shares) for metric, shares in given.items()}

@@ -301,6 +301,7 @@ class _Loop:
             asked=asked if self.interrupt.reason or len(asked) < len(place) else None,
             outcomes=plan.outcomes,
             stopped=self.interrupt.reason,
+            canaries=plan.canaries,
         )
 
 

@@ -17,7 +17,7 @@ from vcmp.statistics import (
     rate,
     total_ratio,
 )
-from vcmp.types import Comparison, Outcome, Paired, Sample
+from vcmp.types import Canary, Comparison, Outcome, Paired, Sample
 
 Stat = Literal["p50", "p95", "gmr", "total"]
 
@@ -139,6 +139,13 @@ def paired(comparison: Comparison, metric: str, policy: Policy) -> Paired | Lack
 def _lack(
     comparison: Comparison, metric: str, policy: Policy, having: int, where: str
 ) -> Lack | None:
+    void = _void(comparison, metric)
+    if void:
+        return Lack(
+            outcome="invalid",
+            observed=void.reason,
+            advice="Read what it said of that answer, and mend the judge or its canary.",
+        )
     if not having:
         return _unscored(comparison, metric)
     n_cases = comparison.n_cases
@@ -149,6 +156,12 @@ def _lack(
             lacking = f"{count.asked - count.scored} of {count.asked} results of the {side}"
             return _missing(lacking, metric, policy, "")
     return None
+
+
+def _void(comparison: Comparison, metric: str) -> Canary | None:
+    """What a judge said of a known-bad answer that makes it void, for either side."""
+    said = (*comparison.candidate.canaries, *comparison.baseline.canaries)
+    return next((each for each in said if each.void and each.metric == mean_of(metric)), None)
 
 
 class _Count(NamedTuple):

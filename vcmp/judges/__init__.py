@@ -7,6 +7,7 @@ unscored.
     criteria  judges of one output
     pairwise  a judge of two
     prompts   what is asked
+    votes     asking several times
     replies   asking until there is a judgement
 """
 

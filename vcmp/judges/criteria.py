@@ -1,13 +1,14 @@
 """The judges: each a criterion, the words it is put in, and how the replies become a score."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 from typing import Any, ClassVar
 
 from vcmp.errors import ConfigError
 from vcmp.judges.prompts import facts_of, messages_for, question_of
 from vcmp.judges.replies import RATIONALE, YES_NO, ask
+from vcmp.judges.votes import Judgement, all_of, check_votes, majority, mean_agreement, poll
 from vcmp.types import Case, Score
 
 _YES_NO_REPLY = '{"rationale": "one or two sentences", "result": "yes" or "no"}'
@@ -15,7 +16,11 @@ _YES_NO_REPLY = '{"rationale": "one or two sentences", "result": "yes" or "no"}'
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
-    """What all judges have in common."""
+    """What all judges have in common.
+
+    Raises:
+        ConfigError: The number of votes is not odd, at construction.
+    """
 
     judge: ClassVar[bool] = True
 
@@ -24,36 +29,48 @@ class Judge:
     """The input of the case that is the question; None shows all inputs as JSON."""
     temperature: float | None = 0.0
     """None leaves it to the model; reasoning models take no other than their own."""
+    votes: int = 1
+    """How often each question is asked; the majority counts, of grades the median."""
 
-    async def _decide(
-        self, task: str, sections: Mapping[str, str], output: Any
-    ) -> tuple[bool, str]:
-        """Yes or no, and the rationale."""
-        reply = await ask(
-            messages_for(task, _YES_NO_REPLY, sections, {"Answer": output}),
-            {"rationale": RATIONALE, "result": YES_NO},
-            model=self.model,
-            temperature=self.temperature,
+    def __post_init__(self) -> None:
+        check_votes(type(self).__name__, self.votes)
+
+    async def _decide(self, task: str, sections: Mapping[str, str], output: Any) -> Judgement:
+        """Yes or no, and why."""
+        messages = messages_for(task, _YES_NO_REPLY, sections, {"Answer": output})
+        return await poll(
+            lambda: ask(
+                messages,
+                {"rationale": RATIONALE, "result": YES_NO},
+                model=self.model,
+                temperature=self.temperature,
+            ),
+            self.votes,
+            "result",
+            majority,
         )
-        return reply["result"] == "yes", reply["rationale"]
 
     async def _share(
         self, task: str, each: Mapping[str, Mapping[str, str]], output: Any, failed: str
     ) -> Score:
         """Share of the sections that get a yes, each judged by a call of its own.
 
-        The rationale names the others, after the word `failed`.
+        The rationale names the others, after the word `failed`; where there are none, it says why.
         """
-        calls = (self._decide(task, sections, output) for sections in each.values())
-        decisions = await asyncio.gather(*calls, return_exceptions=True)
-        reasons = []
-        for item, decision in zip(each, decisions, strict=True):
-            if isinstance(decision, BaseException):
-                raise decision
-            yes, rationale = decision
-            if not yes:
-                reasons.append(f"{failed}: {item} ({rationale})")
-        return Score(value=1 - len(reasons) / len(each), rationale="\n".join(reasons))
+        judgements = await all_of(
+            self._decide(task, sections, output) for sections in each.values()
+        )
+        reasons: dict[str, list[str]] = {"yes": [], "no": []}
+        for item, judgement in zip(each, judgements, strict=True):
+            reasons[judgement.value].append(f"{item} ({judgement.rationale})")
+        word, told = failed, reasons["no"]
+        if not told:
+            word, told = failed.removeprefix("not "), reasons["yes"]
+        return Score(
+            value=len(reasons["yes"]) / len(each),
+            rationale="\n".join(f"{word}: {reason}" for reason in told),
+            agreement=mean_agreement(judgements),
+        )
 
 
 @dataclass(frozen=True)
@@ -62,8 +79,12 @@ class RelevanceToQuery(Judge):
 
     async def __call__(self, case: Case, output: Any) -> Score:
         sections = {"Question": question_of(case, self.question)}
-        yes, rationale = await self._decide(_RELEVANCE, sections, output)
-        return Score(value=float(yes), rationale=rationale)
+        judgement = await self._decide(_RELEVANCE, sections, output)
+        return Score(
+            value=float(judgement.value == "yes"),
+            rationale=judgement.rationale,
+            agreement=judgement.agreement,
+        )
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,7 @@ class Guidelines(Judge):
     guidelines: Sequence[str]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         rules = self.rules
         if not rules or not all(isinstance(rule, str) and rule.strip() for rule in rules):
             raise ConfigError(
@@ -124,6 +146,7 @@ class Rubric(Judge):
     scale: Sequence[int] = (1, 5)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.rubric.strip():
             raise ConfigError("Rubric: rubric is empty. Say in words what each number stands for.")
         whole = all(isinstance(end, int) for end in self.scale)
@@ -136,16 +159,26 @@ class Rubric(Judge):
         low, high = self.scale
         sections = {"Rubric": self.rubric, "Question": question_of(case, self.question)}
         example = f'{{"rationale": "one or two sentences", "score": {low} to {high}}}'
-        reply = await ask(
-            messages_for(_RUBRIC.format(low=low, high=high), example, sections, {"Answer": output}),
-            {
-                "rationale": RATIONALE,
-                "score": {"type": "integer", "minimum": low, "maximum": high},
-            },
-            model=self.model,
-            temperature=self.temperature,
+        messages = messages_for(
+            _RUBRIC.format(low=low, high=high), example, sections, {"Answer": output}
         )
-        return Score(value=(reply["score"] - low) / (high - low), rationale=reply["rationale"])
+        grade = {"type": "integer", "minimum": low, "maximum": high}
+        judgement = await poll(
+            lambda: ask(
+                messages,
+                {"rationale": RATIONALE, "score": grade},
+                model=self.model,
+                temperature=self.temperature,
+            ),
+            self.votes,
+            "score",
+            median_low,
+        )
+        return Score(
+            value=(judgement.value - low) / (high - low),
+            rationale=judgement.rationale,
+            agreement=judgement.agreement,
+        )
 
 
 _RELEVANCE = (

@@ -1,6 +1,5 @@
 """The judge that is shown two answers and says which is the better one."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,6 +8,7 @@ from vcmp.errors import ConfigError
 from vcmp.judges.criteria import Judge
 from vcmp.judges.prompts import messages_for, question_of
 from vcmp.judges.replies import RATIONALE, ask
+from vcmp.judges.votes import Judgement, all_of, majority, mean_agreement, poll
 from vcmp.types import Case, Preference
 
 CHOICE: Mapping[str, Any] = {"type": "string", "enum": ["first", "second", "tie"]}
@@ -35,6 +35,7 @@ class Prefer(Judge):
     criterion: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.criterion.strip():
             raise ConfigError("Prefer: criterion is empty. Say in words what the better answer is.")
 
@@ -49,15 +50,12 @@ class Prefer(Judge):
             LookupError: The case has no such question.
         """
         orders = {"baseline": (baseline, candidate), "candidate": (candidate, baseline)}
-        asked = (self._choose(case, *shown) for shown in orders.values())
-        replies = await asyncio.gather(*asked, return_exceptions=True)
+        judgements = await all_of(self._choose(case, *shown) for shown in orders.values())
         values, reasons = [], []
-        for first, reply in zip(orders, replies, strict=True):
-            if isinstance(reply, BaseException):
-                raise reply
-            worth = _FIRST[reply["result"]]
+        for first, judgement in zip(orders, judgements, strict=True):
+            worth = _FIRST[judgement.value]
             values.append(worth if first == "candidate" else 1 - worth)
-            reasons.append(f"{first} shown first: {reply['result']}. {reply['rationale']}")
+            reasons.append(f"{first} shown first: {judgement.value}. {judgement.rationale}")
         agreed = values[0] == values[1]
         return Preference(
             metric="",
@@ -65,16 +63,23 @@ class Prefer(Judge):
             value=values[0] if agreed else 0.5,
             swayed=not agreed,
             rationale="\n".join(reasons),
+            agreement=mean_agreement(judgements),
         )
 
-    async def _choose(self, case: Case, first: Any, second: Any) -> dict[str, Any]:
+    async def _choose(self, case: Case, first: Any, second: Any) -> Judgement:
         sections = {"Criterion": self.criterion, "Question": question_of(case, self.question)}
         answers = {"First answer": first, "Second answer": second}
-        return await ask(
-            messages_for(_TASK, _REPLY, sections, answers),
-            {"rationale": RATIONALE, "result": CHOICE},
-            model=self.model,
-            temperature=self.temperature,
+        messages = messages_for(_TASK, _REPLY, sections, answers)
+        return await poll(
+            lambda: ask(
+                messages,
+                {"rationale": RATIONALE, "result": CHOICE},
+                model=self.model,
+                temperature=self.temperature,
+            ),
+            self.votes,
+            "result",
+            majority,
         )
 
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 REPLIES = 3
 """The first reply and two repairs."""
+SHOWN = 200
+"""Characters of a bad reply that an error shows."""
+SENT_BACK = 2_000
+"""Characters of a bad reply that a repair shows the model again."""
 
 RATIONALE: Mapping[str, Any] = {"type": "string"}
 YES_NO: Mapping[str, Any] = {"type": "string", "enum": ["yes", "no"]}
@@ -32,7 +36,8 @@ async def ask(
 ) -> dict[str, Any]:
     """The model's reply: an object that has exactly `properties`.
 
-    A reply that is not one is sent back with what is wrong with it, twice at most.
+    A reply that is not one is sent back with what is wrong with it, twice at most. A refusal, and
+    a reply that was filtered or cut, is not: the same would come again.
 
     Args:
         messages: The conversation so far.
@@ -50,15 +55,15 @@ async def ask(
         "required": list(properties),
         "additionalProperties": False,
     }
-    conversation, problem = list(messages), ""
+    conversation, text, problem = list(messages), "", ""
     for _ in range(REPLIES):
-        text, problem = await _complete(conversation, schema, model, temperature)
-        if not problem:
-            reply, problem = _read(text, schema)
-            if reply is not None:
-                return reply
+        text = await _complete(conversation, schema, model, temperature)
+        reply, problem = _read(text, schema)
+        if reply is not None:
+            return reply
         conversation += _repair(text, problem)
-    raise JudgeError(f"judge gave no usable JSON in {REPLIES} replies: {problem}")
+    said = f"; the last was {text[:SHOWN]!r}" if text else ""
+    raise JudgeError(f"judge gave no usable JSON in {REPLIES} replies: {problem}{said}")
 
 
 async def _complete(
@@ -66,8 +71,12 @@ async def _complete(
     schema: Mapping[str, Any],
     model: str,
     temperature: float | None,
-) -> tuple[str, str]:
-    """What the model wrote, and why that is no reply at all ("" when it may be one)."""
+) -> str:
+    """What the model wrote; "" when there is nothing in its reply.
+
+    Raises:
+        JudgeError: It would not, or could not, say it to the end.
+    """
     client: Any = await _client()
     options = {} if temperature is None else {"temperature": temperature}
     completion = await client.chat.completions.create(
@@ -80,27 +89,55 @@ async def _complete(
         **options,
     )
     if not completion.choices:
-        return "", "no choices"
-    message = completion.choices[0].message
-    if getattr(message, "refusal", None):
-        return message.refusal, f"a refusal: {message.refusal}"
-    return message.content or "", "" if message.content else "empty"
+        return ""
+    choice = completion.choices[0]
+    text = choice.message.content or ""
+    if refusal := getattr(choice.message, "refusal", None):
+        raise JudgeError(f"judge refused: {refusal[:SHOWN]!r}")
+    if choice.finish_reason == "content_filter":
+        raise JudgeError(f"judge's reply was withheld by a content filter, after {text[:SHOWN]!r}")
+    if choice.finish_reason == "length":
+        raise JudgeError(f"judge's reply was cut at the token limit, after {text[:SHOWN]!r}")
+    return text
 
 
 def _read(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """The judgement in a reply, or what is wrong with the reply, without a word of it.
+
+    The reply may repeat what an agent wrote, and what is wrong is said to the judge in our name.
+    """
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
+    if not text:
+        return None, "empty"
     try:
-        reply = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        reply = json.loads(text, object_pairs_hook=_unique)
+    except _TwiceError:
+        return None, "a property stands there twice"
+    except json.JSONDecodeError as error:
         return None, f"not JSON: {error}"
+    except (ValueError, RecursionError):
+        return None, "not JSON: too deep, or a number too long"
     worst = best_match(Draft202012Validator(schema).iter_errors(reply))
-    return (None, f"{worst.json_path}: {worst.message}") if worst else (reply, "")
+    if worst is None:
+        return reply, ""
+    broken = json.dumps({worst.validator: worst.validator_value})
+    return None, f"{worst.json_path} does not keep {broken}"
+
+
+class _TwiceError(ValueError):
+    """Of two values for one property, nobody knows which is meant."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise _TwiceError
+    return dict(pairs)
 
 
 def _repair(text: str, problem: str) -> list[Message]:
-    said = [{"role": "assistant", "content": text}] if text else []
+    said = [{"role": "assistant", "content": text[:SENT_BACK]}] if text else []
     wanted = "Reply again, with nothing but the JSON object that was asked for."
     return [*said, {"role": "user", "content": f"That reply is of no use ({problem}). {wanted}"}]
 

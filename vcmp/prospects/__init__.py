@@ -9,7 +9,7 @@ calls       what is asked of models at least
 costs       and what that takes at worst
 """
 
-from vcmp.prospects.calls import agent_calls, judge_calls
+from vcmp.prospects.calls import agent_calls, canary_calls, judge_calls
 from vcmp.prospects.chances import Chance, chances, needed_cases, needed_repeats
 from vcmp.prospects.costs import Cost, worst_cost
 from vcmp.prospects.occasions import Occasion, foresee
@@ -28,6 +28,7 @@ __all__ = [
     "agent_calls",
     "assumed",
     "barred",
+    "canary_calls",
     "chances",
     "counted_cases",
     "flips_of",

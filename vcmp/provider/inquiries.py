@@ -1,11 +1,16 @@
-"""Recognise that a judge is asking, and what: vcmp's own judges and MLflow's."""
+"""Recognise that a judge is asking, and what: vcmp's own judges and MLflow's.
+
+An agent's answer may hold headings, tags and fences of its own, so where an answer stands is read
+from what its author could not write: the fences that the system message names, and the places that
+come before the answer, or after it.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-FENCE = re.compile(r"<<<([a-z_]+)-([0-9a-f]+)\s*\n(.*?)\n?\1-\2>>>", re.DOTALL)
+FENCES = re.compile(r"stands between the line <<<(\S+) and the line \1>>>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,38 +47,39 @@ def read_inquiry(messages: Sequence[tuple[str, str]], schema: Any) -> Inquiry | 
             return None
         return _read_tags(text, {})
     how = {"key": key, "schema": properties[key]}
-    asked = next((text for role, text in reversed(messages) if role == "user"), text)
-    if re.search(r"^# (First a|A)nswer\s*$", asked, re.MULTILINE):
-        return _read_sections(asked, how)
-    if re.search(r"^(inputs|outputs|expectations): ", asked, re.MULTILINE):
+    users = [text for role, text in messages if role == "user"]
+    fences = FENCES.findall(messages[0][1]) if messages[0][0] == "system" else []
+    if fences and users:
+        return _read_sections(users[0], fences, how)
+    asked = users[-1] if users else text
+    if re.match(r"(inputs|outputs|expectations): ", asked):
         return _read_fields(text, asked, how)
     return _read_tags(text, how)
 
 
-def _read_sections(text: str, how: dict[str, Any]) -> Inquiry:
+def _read_sections(text: str, fences: Sequence[str], how: dict[str, Any]) -> Inquiry:
     """vcmp's judges: sections under `# Rule`, `# Question`, `# Answer` and so on.
 
-    What stands in a fence was written by the agent, so it is taken out before headings are read.
+    What stands in a fence was written by an agent, so it is taken out before headings are read.
     """
-    fenced: list[str] = []
-
-    def keep(match: re.Match[str]) -> str:
-        fenced.append(match.group(3))
-        return f"\x00{len(fenced) - 1}\x00"
-
-    parts = re.split(r"^# (\w[\w ]*?)\s*$", FENCE.sub(keep, text), flags=re.MULTILINE)
-
-    def restored(part: str) -> str:
-        inside = re.search(r"\x00(\d+)\x00", part)
-        return fenced[int(inside.group(1))].strip() if inside else part.strip()
-
-    sections = {
-        name.lower(): restored(part) for name, part in zip(parts[1::2], parts[2::2], strict=True)
-    }
+    fenced: dict[str, str] = {}
+    for fence in fences:
+        before, _, rest = text.partition(f"<<<{fence}\n")
+        inside, _, after = rest.partition(f"\n{fence}>>>")
+        fenced[fence] = inside.strip()
+        text = f"{before}{fence}{after}"
+    parts = re.split(r"^# (\w[\w ]*?)\s*$", text, flags=re.MULTILINE)
+    sections: dict[str, str] = {}
+    answers: dict[str, str] = {}
+    for name, part in zip(parts[1::2], map(str.strip, parts[2::2]), strict=True):
+        if part in fenced:
+            answers[name.lower()] = fenced[part]
+        else:
+            sections.setdefault(name.lower(), part)
     rule = sections.get("rule", "")
     return Inquiry(
-        answer=sections.get("answer", sections.get("first answer", "")),
-        rival=sections.get("second answer"),
+        answer=answers.get("answer", answers.get("first answer", "")),
+        rival=answers.get("second answer"),
         question=sections.get("question", ""),
         rules=(rule,) if rule else (),
         facts=_lines(sections.get("expected facts", "")),
@@ -84,17 +90,19 @@ def _read_sections(text: str, how: dict[str, Any]) -> Inquiry:
 
 def _read_tags(text: str, how: dict[str, Any]) -> Inquiry:
     """MLflow's built-in judges: `<question>`, `<answer>`, `<guideline>`, `<claim>`, …"""
-    question = _tag(text, "question") or _tag(text, "request")
-    document = _tag(text, "document")
-    answer = _tag(text, "answer") or _tag(text, "response") or _tag(text, "text")
-    if document:
-        answer = document.removeprefix(question).lstrip(" -")
+    opened = re.search("<(answer|response|text|document)>", text)
+    before = text[: opened.start()] if opened else text
+    name = opened[1] if opened else ""
+    question = _tag(before, "question") or _tag(before, "request")
+    answer = _tag(text[opened.start() :], name) if opened else ""
+    if name == "document":
+        answer = answer.removeprefix(question).lstrip(" -")
     return Inquiry(
         answer=answer,
         question=question,
-        rules=tuple(re.findall(r"<guideline>(.*?)</guideline>", text, re.DOTALL)),
-        facts=_lines(_tag(text, "claim")),
-        safety="content safety" in text,
+        rules=tuple(re.findall(r"<guideline>(.*?)</guideline>", before, re.DOTALL)),
+        facts=_lines(_tag(before, "claim")),
+        safety="content safety" in before,
         **how,
     )
 

@@ -6,10 +6,12 @@ a program that asks whether there is one needs no change.
 """
 
 import json
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
 from vcmp.metrics import summarize
+from vcmp.reports import facts
 from vcmp.reports.lookups import (
     answered_by,
     baseline_of,
@@ -80,6 +82,10 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
             }
             for name, card in shared.scorers.items()
         },
+        "canaries": [
+            {**asdict(canary), "void": canary.void} for canary in facts.canaries(conclusion)
+        ],
+        "agreement": dict(facts.agreements(conclusion)),
         "answered_by": answered_by(conclusion),
         "scripted": is_scripted(conclusion),
         "command": conclusion.command,

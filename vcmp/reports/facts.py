@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from vcmp.reports.lookups import counts_of, judge_of, measured_by
 from vcmp.reports.text import cut
-from vcmp.types import Conclusion, Evaluation, Score
+from vcmp.types import Canary, Conclusion, Evaluation, Score
 
 N_CASES = 5
 """Case ids named with a problem."""
@@ -139,3 +140,28 @@ def yardsticks(conclusion: Conclusion) -> tuple[Yardstick, ...]:
         Yardstick(name=name, digest=card.digest[:12], judge=judge_of(first, name), model=card.model)
         for name, card in first.scorers.items()
     )
+
+
+def canaries(conclusion: Conclusion) -> tuple[Canary, ...]:
+    """What each judge made of a known-bad answer; of several times the one that makes it void."""
+    found: dict[str, Canary] = {}
+    for evaluation in conclusion.evaluations:
+        for canary in evaluation.canaries:
+            if canary.metric not in found or canary.void:
+                found[canary.metric] = canary
+    return tuple(found.values())
+
+
+def agreements(conclusion: Conclusion) -> tuple[tuple[str, float], ...]:
+    """Judges that were asked several times, and the share of their votes that agree, on average
+    over all that they judged."""
+    shares: dict[str, list[float]] = {}
+    for evaluation in conclusion.evaluations:
+        for result in evaluation.results:
+            for name, score in result.scores.items():
+                if score.agreement is not None:
+                    shares.setdefault(name, []).append(score.agreement)
+    for comparison in conclusion.comparisons:
+        for name, share in comparison.agreement.items():
+            shares.setdefault(name, []).append(share)
+    return tuple((name, fmean(each)) for name, each in sorted(shares.items()))

@@ -6,7 +6,7 @@ Templates get it as `page`.
 import re
 from dataclasses import dataclass, replace
 
-from vcmp.reports import diffs, flips, overview, tables
+from vcmp.reports import diffs, facts, flips, overview, tables
 from vcmp.reports.explanation import Explanation, explain
 from vcmp.reports.facts import Coverage, Yardstick, coverage, yardsticks
 from vcmp.reports.flips import Flip
@@ -29,7 +29,7 @@ from vcmp.reports.lookups import (
 from vcmp.reports.tables import Table
 from vcmp.reports.text import inline, prose
 from vcmp.reports.words import SIGNS, Voice, headline
-from vcmp.types import Comparison, Conclusion, Outcome, Verdict
+from vcmp.types import Canary, Comparison, Conclusion, Outcome, Verdict
 
 MARKDOWN = Voice(name=inline, sentence=prose)
 N_REGRESSIONS = 5
@@ -124,6 +124,12 @@ class Page:
     baseline_note: str
     gate: str
     command: str
+    canaries: tuple[Canary, ...]
+    """What each judge made of a known-bad answer."""
+    agreements: tuple[tuple[str, float], ...]
+    """Judges that were asked several times, and the share of their votes that agree."""
+    judge_mark: str
+    """Stands beside numbers of judges when rules answered in a model's place."""
     notes: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     """Parts that did not fit, in words."""
@@ -162,6 +168,9 @@ def compose(conclusion: Conclusion) -> Page:
         baseline_note=conclusion.baseline_note,
         gate=conclusion.gate,
         command=conclusion.command,
+        canaries=facts.canaries(conclusion),
+        agreements=facts.agreements(conclusion),
+        judge_mark=" (scripted judge)" if is_scripted(conclusion) else "",
         notes=conclusion.notes,
     )
 

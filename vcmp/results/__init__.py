@@ -1,6 +1,7 @@
 """Result files: what an evaluation leaves on disk, and all that a conclusion needs.
 
 outputs/<sweep>/sweep.json              how to conclude: baseline, gate, report, command
+outputs/<sweep>/canaries.jsonl          what its judges said of known-bad answers
 outputs/<sweep>/<n>/results.jsonl       one result a line, appended as it finishes
 outputs/<sweep>/<n>/answers.jsonl       while it runs, answers that judges have not scored yet
 outputs/<sweep>/<n>/evaluation.json     everything else about the evaluation
@@ -18,6 +19,7 @@ outputs/<sweep>/anchors/<k>/            and of each further baseline from elsewh
     sweeps       a sweep: its record and its evaluations
 """
 
+from vcmp.results.canaries import load_canaries, save_canaries
 from vcmp.results.evaluations import append, load, save
 from vcmp.results.files import SCHEMA
 from vcmp.results.pooling import load_earlier, load_pooled, pool, save_earlier
@@ -51,6 +53,7 @@ __all__ = [
     "load",
     "load_anchors",
     "load_baseline",
+    "load_canaries",
     "load_earlier",
     "load_pooled",
     "load_preferences",
@@ -59,6 +62,7 @@ __all__ = [
     "load_unfinished",
     "pool",
     "save",
+    "save_canaries",
     "save_earlier",
     "save_preferences",
     "save_record",

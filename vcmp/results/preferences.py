@@ -15,7 +15,7 @@ from vcmp.results.files import (
     read_whole_lines,
     replace_file,
 )
-from vcmp.types import Preference, ScorerCard
+from vcmp.types import Canary, Preference, ScorerCard
 
 ROWS = "preferences.jsonl"
 RECORD = "preferences.json"
@@ -33,6 +33,8 @@ class Preferences:
     """Case id and repeat of the outputs that each judge was to compare."""
     given: tuple[Preference, ...] = ()
     """Fewer than were asked for when the run was interrupted."""
+    canaries: tuple[Canary, ...] = ()
+    """What the judges made of a known-bad answer beside one of the baseline's."""
 
 
 def append_preference(preference: Preference, folder: Path) -> None:

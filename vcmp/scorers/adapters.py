@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from vcmp.errors import ConfigError
@@ -24,7 +25,9 @@ def coerce(value: Any) -> Score:
     if value is None:
         return Score(value=None, error="the scorer gave nothing")
     if isinstance(value, Score):
-        return _checked(value.value, value.rationale, value.error)
+        return replace(
+            _checked(value.value, value.rationale, value.error), agreement=value.agreement
+        )
     if hasattr(value, "value") and hasattr(value, "rationale"):
         error = _message(getattr(value, "error", None))
         return _checked(None if error else value.value, value.rationale or "", error)

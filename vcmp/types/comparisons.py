@@ -143,6 +143,8 @@ class Preference:
     """Whether the place decided: the two orders disagreed, which makes a tie."""
     rationale: str = ""
     error: str = ""
+    agreement: float | None = None
+    """Of a judge that was asked several times, the share of its votes that say so, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,3 +166,5 @@ class Comparison:
     """By scorer, the tags that some cases have; most cases first."""
     swayed: Mapping[str, float] = field(default_factory=dict)
     """By pairwise judge, the share of its judgements that the order of the outputs decided."""
+    agreement: Mapping[str, float] = field(default_factory=dict)
+    """By pairwise judge with several votes, the share of them that agree, on average."""

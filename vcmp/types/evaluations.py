@@ -9,6 +9,10 @@ from vcmp.calls import Call
 from vcmp.digests import digest_of
 from vcmp.errors import ConfigError
 
+PASSING = 0.5
+"""A score from which on a judge calls an answer good."""
+TIE = 0.5
+"""A preference for neither of two answers."""
 RESULT_SCHEMA = 1
 """Version of the layout of a result; one of another layout is asked for again."""
 
@@ -110,6 +114,8 @@ class Score:
     value: float | None
     rationale: str = ""
     error: str = ""
+    agreement: float | None = None
+    """Of a judge that was asked several times, the share of its votes that say so, in [0, 1]."""
 
 
 RunOutcome = Literal["ok", "error", "timeout", "empty", "refusal", "filtered", "truncated"]
@@ -197,6 +203,39 @@ class ScorerCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """What a judge said of an answer that is known to be bad."""
+
+    metric: str
+    case_id: str = ""
+    """The case whose question it was to answer."""
+    output: str = ""
+    """The bad answer; "" where this judge was to be shown none."""
+    value: float | None = None
+    """The score it got, or, of a judge that compares, its preference over a real answer; None when
+    the judge gave none."""
+    rationale: str = ""
+    error: str = ""
+    compared: bool = False
+    """Whether it stood beside a real answer."""
+
+    @property
+    def void(self) -> bool:
+        """Whether the judge took it for good, or for better than a real answer, so that nothing
+        else that it says counts."""
+        if self.value is None:
+            return False
+        return self.value > TIE if self.compared else self.value >= PASSING
+
+    @property
+    def reason(self) -> str:
+        """Why the judge is void; "" when it is not."""
+        if not self.void:
+            return ""
+        return f"the judge is void, a known-bad answer got {self.value:.2f} from it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answerer:
     """Who answered the calls."""
 
@@ -228,6 +267,9 @@ class Evaluation:
     look ended the evaluation, or something `stopped` it, and what came after was never asked."""
     earlier: frozenset[str] = frozenset()
     """Cases that earlier runs had asked, where those are pooled with this one."""
+
+    canaries: tuple[Canary, ...] = ()
+    """What its judges said of known-bad answers, one for each judge."""
 
     def n_asked_of(self, case_id: str) -> int:
         """Results there should be of a case of the dataset."""
@@ -276,6 +318,11 @@ class Plan:
     seed: int = 0
     pairwise: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """Judges, by metric, that compare this version's outputs with the baseline's."""
+    known_bad: Mapping[str, str | None] = field(default_factory=dict)
+    """By metric, the known-bad answer for a judge that is not to see the usual one; None for a
+    judge that is to see none."""
+    canaries: tuple[Canary, ...] = ()
+    """What its judges said of known-bad answers."""
     outcomes: Outcomes = field(default_factory=Outcomes)
 
     def __post_init__(self) -> None:

@@ -101,9 +101,12 @@ def _calls(sweep: "Sweep", occasion: "Occasion") -> Iterator[str]:
     )
     if sweep.record.baseline.startswith("git:"):
         yield f"and as many as of one version for the baseline, {sweep.record.baseline}"
-    asked = prospects.judge_calls(plans, 0 if occasion.alone else occasion.n_candidates)
+    n_candidates = 0 if occasion.alone else occasion.n_candidates
+    asked = prospects.judge_calls(plans, n_candidates)
+    tried = sum(prospects.canary_calls(plans[0], n_candidates).values())
     told = [f"{name} {number:,}" for name, number in asked.items()]
     twice = f" ({', '.join(plans[0].pairwise)}: 2 a pair)" if plans[0].pairwise else ""
+    twice += f", {tried} of them about a known-bad answer" if tried else ""
     yield (
         f"{sum(asked.values()):,} judge calls at least: {', '.join(told)}{twice}"
         if asked
