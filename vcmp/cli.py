@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from vcmp.console import announce, discard_output, make_console, present, shown
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
-from vcmp.screening import arrange, is_override
-from vcmp.secrets import scrub
+from vcmp.screening import arrange, is_override, refuse_keys
+from vcmp.secrets import mask
 from vcmp.verbs import VERBS, run
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("VCMP_DEBUG") == "1":
             raise
-        print(f"vcmp: {scrub(explain(error))}", file=sys.stderr)
+        print(f"vcmp: {mask(explain(error))}", file=sys.stderr)
         return error.exit_code if isinstance(error, VcmpError) else UNUSABLE
 
 
@@ -68,6 +68,7 @@ def explain(error: Exception) -> str:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    refuse_keys(arguments)
     if arguments[:1] == ["--version"]:
         print(f"vcmp {version('vcmp')}")
         return 0

@@ -49,10 +49,14 @@ def render(
 def _filler(conclusion: Conclusion, template: str | Path) -> Callable[[Page], str]:
     path = _find(template)
     sandbox = _sandbox(path.parent)
+    packaged = path.is_relative_to(PACKAGED)
 
     def fill(page: Page) -> str:
         values = {"page": page, "conclusion": conclusion}
-        return expand(sandbox, path.name, values, folder=Path.cwd(), limit=RUNAWAY).strip() + "\n"
+        text = expand(
+            sandbox, path.name, values, folder=Path.cwd(), limit=RUNAWAY, confined=not packaged
+        )
+        return text.strip() + "\n"
 
     return fill
 
