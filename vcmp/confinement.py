@@ -18,12 +18,13 @@ from pathlib import Path
 
 from vcmp.errors import ConfigError
 
-CPU_S = 3
+CPU_S = 2
 """Seconds of computing that the work may take."""
 DEADLINE_S = 20.0
 """Seconds after which it is ended in any case: a busy machine computes slowly."""
 MEMORY = 512 * 1024 * 1024
 """Bytes that it may take beyond what the parent has."""
+_ADVICE = "Make it simpler."
 
 
 def run_confined(work: Callable[[], str], where: str) -> str:
@@ -43,20 +44,26 @@ def run_confined(work: Callable[[], str], where: str) -> str:
     if not child:
         _work(work, where, writing)
     os.close(writing)
+    ended = False
     try:
         said = _read(reading, time.monotonic() + DEADLINE_S)
+        ended = said is not None
     finally:
         os.close(reading)
-        with suppress(ProcessLookupError):
+        if not ended:
             os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    outcome, text = said[:1], said[1:].decode("utf-8", "surrogatepass")
-    if outcome == b"+":
-        return text
+        _, status = os.waitpid(child, 0)
+    if not said or status:
+        raise ConfigError(f"{where}: takes more than {CPU_S} seconds of computing. {_ADVICE}")
+    return _understand(said[:1], said[1:].decode("utf-8", "surrogatepass"), where)
+
+
+def _understand(outcome: bytes, text: str, where: str) -> str:
+    if outcome == b"m":
+        raise ConfigError(f"{where}: takes more than {MEMORY // 2**20} MB. {_ADVICE}")
     if outcome == b"-":
         raise ConfigError(text)
-    what = f"{MEMORY // 2**20} MB" if outcome == b"m" else f"{CPU_S} seconds of computing"
-    raise ConfigError(f"{where}: takes more than {what}. Make it simpler.")
+    return text
 
 
 def _work(work: Callable[[], str], where: str, writing: int) -> None:
@@ -88,8 +95,8 @@ def _limit() -> None:
             resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
 
 
-def _read(reading: int, deadline: float) -> bytes:
-    """All that comes through the pipe; b"" when it comes too late."""
+def _read(reading: int, deadline: float) -> bytes | None:
+    """All that comes through the pipe; None when it comes too late."""
     parts: list[bytes] = []
     with selectors.DefaultSelector() as selector:
         selector.register(reading, selectors.EVENT_READ)
@@ -98,4 +105,4 @@ def _read(reading: int, deadline: float) -> bytes:
             if not part:
                 return b"".join(parts)
             parts.append(part)
-    return b""
+    return None

@@ -18,7 +18,6 @@ from vcmp.nodes import compose, items, texts, walk
 from vcmp.paths import inside
 from vcmp.secrets import KEY_SHAPE, holds_secret
 
-
 _OVERRIDE = re.compile(r"^(~|[+]{0,2}[A-Za-z_][\w./@:-]*=)")
 _KEY_NAME = re.compile(r"(api_?key|token|secret|password)$", re.IGNORECASE)
 _URL_WITH_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from vcmp.errors import ConfigError, VcmpError
+from tests.builders import conclusion, evaluation
+from vcmp import datasets, reports
+from vcmp.errors import ConfigError, DatasetError, VcmpError
 from vcmp.project import compose_one, new_folder
+from vcmp.prompts import render
 from vcmp.targets import Builder
 
 EVIL = "_target_: os.system\ncommand: touch owned\n"
@@ -243,14 +246,14 @@ def test_references_that_blow_a_text_up(write: Write):
     write("conf/agent/x.yaml", "\n".join(lines))
 
     assert refusal("agent=x") == (
-        "conf: writing out every ${…}: takes more than 3 seconds of computing. Make it simpler."
+        "conf: writing out every ${…}: takes more than 2 seconds of computing. Make it simpler."
     )
 
 
 def test_references_to_lists_that_blow_up(write: Write):
+    refer = "'${{agent.a{}}}', " * 10
     lines = ["a0: [x, x, x, x, x, x, x, x, x, x]"]
-    for n in range(1, 7):
-        lines.append(f"a{n}: [" + ", ".join([f"'${{agent.a{n - 1}}}'"] * 10) + "]")
+    lines += [f"a{n}: [{refer.format(*[n - 1] * 10)}]" for n in range(1, 7)]
     write("conf/agent/x.yaml", "\n".join(lines))
 
     assert refusal("agent=x").startswith("conf: ")
@@ -460,3 +463,108 @@ def test_no_file_is_written_through_a_link(inside: Path):
     (inside / "outputs/.gitignore").symlink_to(inside.parent / "owned")
 
     assert new_folder(inside / "outputs").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ range(10**9) }}", ":1: Range too big."),
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "SLOW"),
+        ("{{ 10**(10**8) }}", "SLOW"),
+        ("{{ 'a' * 10**10 }}", "LARGE"),
+        ("{{ '%10000000000d' % 1 }}", "LARGE"),
+        ("{{ '{:>10000000000}'.format(1) }}", "LARGE"),
+        ("{{ 'a'|center(10**10) }}", "LARGE"),
+        ("{{ range(9)|batch(10**10, 1)|list }}", "LARGE"),
+        ("{{ ('a' * 10**5)|replace('a', 'b' * 10**6) }}", "LARGE"),
+        (
+            "{% set n = namespace(x='a') %}"
+            "{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+            "LARGE",
+        ),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", ":1: maximum recursion depth"),
+        ("{% include 'x.j2' %}", ":1: maximum recursion depth"),
+        ("{{ " + "(" * 100_000 + "1" + ")" * 100_000 + " }}", ": maximum recursion depth"),
+        ("{{ x.__class__.__mro__ }}", ":1: access to attribute"),
+        ("{{ x.append(1) }}", ":1: "),
+    ],
+)
+def test_a_template_takes_neither_the_time_nor_the_memory(
+    write: Write, inside: Path, template: str, message: str
+):
+    """Of a prompt; a report's goes the same way."""
+    write("x.j2", template)
+    limits = {"SLOW": "2 seconds of computing", "LARGE": "512 MB"}
+
+    with pytest.raises(ConfigError) as caught:
+        render(Path("x.j2"), {"x": []}, folder=inside)
+
+    if message in limits:
+        message = f": takes more than {limits[message]}. Make it simpler."
+    assert str(caught.value).startswith(f"x.j2{message}")
+
+
+def test_a_projects_report_template_is_confined(write: Write, inside: Path):
+    write("x.md.j2", "{{ 'a' * 10**10 }}")
+    told = conclusion(evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="b"))
+
+    with pytest.raises(ConfigError, match=r"^x\.md\.j2: takes more than 512 MB\."):
+        reports.render(told, template="x.md.j2")
+
+
+def test_a_parquet_file_that_unpacks_to_more_than_the_memory(inside: Path):
+    """Ten thousand cells that share one text: some kB on disk, 2 GB in memory."""
+    import pyarrow
+    from pyarrow import parquet
+
+    text = pyarrow.array(["x" * 200_000])
+    cells = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 10_000), text)
+    parquet.write_table(pyarrow.table({"inputs.q": cells}), "x.parquet", compression="zstd")
+    assert Path("x.parquet").stat().st_size < 1_000_000
+
+    with pytest.raises(DatasetError) as caught:
+        datasets.load(Path("x.parquet"))
+
+    assert str(caught.value) == (
+        "x.parquet: unpacks to more than 300,000,000 bytes. Split it, or leave columns out."
+    )
+
+
+def test_a_dataset_that_is_too_large_is_not_even_read(inside: Path):
+    with Path("x.jsonl").open("wb") as file:
+        file.truncate(300_000_001)  # a file with a hole takes no room
+
+    with pytest.raises(DatasetError) as caught:
+        datasets.load(Path("x.jsonl"))
+
+    assert str(caught.value) == (
+        "x.jsonl: 300,000,001 bytes; a dataset may have 300,000,000. Split it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.yaml", "- &a {inputs: {q: 1}}\n- !!python/object/apply:os.system [touch owned]", ":2"),
+        ("x.yaml", "- inputs: " + "[" * 100_000, ": not YAML (nested too deep)"),
+        ("x.json", "[" * 100_000, "nested too deep"),
+        ("x.jsonl", '{"inputs": ' + "[" * 100_000, "nested too deep"),
+        ("x.jsonl", '{"inputs": {"q": ' + "1" * 100_000 + "}}", "a number has too many digits"),
+    ],
+)  # fmt: skip
+def test_a_dataset_that_attacks_its_reader(write: Write, name: str, text: str, message: str):
+    write(name, text)
+
+    with pytest.raises(DatasetError) as caught:
+        datasets.load(Path(name))
+
+    assert message in str(caught.value)
+
+
+def test_aliases_of_a_dataset_are_counted(write: Write):
+    lines = ["- &a0 {inputs: {q: [x, x, x, x, x, x, x, x, x, x]}}"]
+    lines += [f"- &a{n} {{inputs: {{q: [{', '.join([f'*a{n - 1}'] * 10)}]}}}}" for n in range(1, 9)]
+    write("x.yaml", "\n".join(lines))
+
+    with pytest.raises(DatasetError, match="expand to more than 1,000,000 values"):
+        datasets.load(Path("x.yaml"))

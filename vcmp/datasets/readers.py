@@ -15,6 +15,11 @@ from vcmp.datasets.columns import cell_values, header_flaws, row_of
 from vcmp.datasets.lists import json_items, json_value, yaml_items
 from vcmp.errors import DatasetError
 
+MAX_UNPACKED = 300_000_000
+"""Bytes that a Parquet file may take in memory."""
+
+BATCH_BYTES = 30_000_000
+
 Rows = Iterator[tuple[int, Any]]
 
 _KEYS = '"id": …, "inputs": {…}, "expectations": {…}, "cluster": …, "tags": […]'
@@ -92,7 +97,7 @@ def _parquet(content: bytes, where: str) -> Rows:
             f"{where}: pyarrow, which reads Parquet, is not installed. Run: pip install pyarrow"
         ) from error
     try:
-        table = parquet.ParquetFile(pyarrow.BufferReader(content)).read()
+        table = _unpack(parquet.ParquetFile(pyarrow.BufferReader(content)), where)
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DatasetError(f"{where}: not a Parquet file that can be read ({reason}).") from error
@@ -101,6 +106,28 @@ def _parquet(content: bytes, where: str) -> Rows:
     _refuse(header_flaws(columns), where)
     for number, row in enumerate(table.select(columns).to_pylist(), start=1):
         yield number, row_of(_without_nulls(row))
+
+
+def _unpack(file: Any, where: str) -> Any:
+    """The whole table, in batches: few bytes can stand for many.
+
+    A cell is no larger than what is packed of its column, so a batch of so many rows is bounded.
+    """
+    import pyarrow
+
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    largest = max((group.total_byte_size for group in groups), default=1)
+    rows = max(1, min(10_000, BATCH_BYTES // max(1, largest)))
+    batches, size = [], 0
+    for batch in file.iter_batches(batch_size=rows):
+        batches.append(batch)
+        size += batch.nbytes
+        if size > MAX_UNPACKED:
+            raise DatasetError(
+                f"{where}: unpacks to more than {MAX_UNPACKED:,} bytes."
+                " Split it, or leave columns out."
+            )
+    return pyarrow.Table.from_batches(batches, file.schema_arrow)
 
 
 def _without_nulls(value: Any) -> Any:
