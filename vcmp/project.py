@@ -70,12 +70,13 @@ def new_folder(outputs: Path) -> Path:
 
 
 def folder_overrides(folder: Path) -> list[str]:
-    """Tell Hydra where a sweep's jobs go, whatever a file says, and to write no log of its own."""
+    """Tell Hydra where a sweep's jobs go, whatever a file says, and to write nothing itself."""
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     return [
         f"hydra.run.dir='{quoted}/0'",
         f"hydra.sweep.dir='{quoted}'",
         "hydra.sweep.subdir='${hydra.job.num}'",
+        "hydra.output_subdir=null",  # it copies the configuration as it is, a key in it too
         "hydra/job_logging=disabled",
         "hydra/hydra_logging=disabled",
     ]

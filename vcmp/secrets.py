@@ -2,8 +2,8 @@
 
 Known are the values of environment variables with a key-like name, of those that the configuration
 names (`provider.api_key_env`), and the passwords in addresses that variables hold. Each is found in
-its plain form, percent-encoded, in base64 at any place of a longer text, in hexadecimal, and as it
-stands in JSON, twice over too.
+its plain form, percent-encoded, in base64 at any place of a longer text, in hexadecimal, as Python
+shows it, and as it stands in JSON, twice over too.
 """
 
 import base64
@@ -137,14 +137,13 @@ def _lines(secret: str) -> list[str]:
 
 def _forms(secret: str) -> Iterator[str]:
     content = secret.encode("utf-8", "surrogateescape")
-    yield secret
-    yield quote(content, safe="")
-    yield quote_plus(content)
+    for escaped in (quote(content), quote(content, safe=""), quote_plus(content)):
+        yield from (escaped, re.sub("%..", lambda found: found[0].lower(), escaped))
     yield content.hex()
-    for ascii in (True, False):
-        once = json.dumps(secret, ensure_ascii=ascii)[1:-1]
-        yield once
-        yield json.dumps(once, ensure_ascii=ascii)[1:-1]
+    for written in (secret, repr(secret)[1:-1]):
+        for ascii in (True, False):
+            once = json.dumps(written, ensure_ascii=ascii)[1:-1]
+            yield from (written, once, json.dumps(once, ensure_ascii=ascii)[1:-1])
     if len(content) >= _MIN_LENGTH:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             for shift in range(3):
