@@ -5,6 +5,7 @@ a project is imported; that nothing was run is seen from the file `owned`, which
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.builders import conclusion, evaluation
+from tests.conftest import Run
 from vcmp import datasets, reports
 from vcmp.errors import ConfigError, DatasetError, VcmpError
+from vcmp.policies import choose, load_policy
 from vcmp.project import compose_one, new_folder
 from vcmp.prompts import render
+from vcmp.results import SweepRecord
+from vcmp.results.files import replace_file
 from vcmp.targets import Builder
 
 EVIL = "_target_: os.system\ncommand: touch owned\n"
@@ -568,3 +573,61 @@ def test_aliases_of_a_dataset_are_counted(write: Write):
 
     with pytest.raises(DatasetError, match="expand to more than 1,000,000 values"):
         datasets.load(Path("x.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (
+            SweepRecord(trust=("os",), gate="x", policy={"rules": [{"_target_": "os.system"}]}),
+            "sweep.json trusts 'os', and conf/config.yaml does not.\n"
+            "  If its code may run here, say so there: trust: [os]",
+        ),
+        (
+            SweepRecord(report={"template": "../../etc/passwd"}),
+            "report.template of sweep.json: '../../etc/passwd' is outside of the project."
+            " If it is yours, type it: report.template=…",
+        ),
+    ],
+)
+def test_the_files_of_a_sweep_from_elsewhere_widen_nothing(
+    inside: Path, record: SweepRecord, message: str
+):
+    with pytest.raises(ConfigError) as caught:
+        choose(record, [])
+
+    assert str(caught.value) == message
+
+
+def test_a_report_replaces_a_link_and_does_not_follow_it(inside: Path):
+    for name in ("report.md", "report.md.new"):
+        (inside / name).symlink_to(inside.parent / "owned")
+
+    replace_file(inside / "report.md", ["text"])
+
+    assert (inside / "report.md").read_text(encoding="utf-8") == "text"
+    assert not (inside / "report.md").is_symlink()
+
+
+def test_a_policy_file_is_looked_through_like_any_other(write: Write):
+    write("x.yaml", "rules: []\nalpha: ${oc.decode:'1'}\n")
+
+    with pytest.raises(ConfigError, match=r"^x\.yaml: \$\{oc\.decode:…\} may not be used"):
+        load_policy("x.yaml")
+
+
+def test_a_mistake_is_told_through_the_command_line(vcmp: Run, project: Path):
+    """Before Hydra, MLflow or the OpenAI client are imported."""
+    (project / "conf/agent/x.yaml").write_text("prompt: ${oc.env:MY_API_KEY}\n", encoding="utf-8")
+
+    done = vcmp("agent=basic", "--cfg", "job", env={"PYTHONPROFILEIMPORTTIME": "1"})
+
+    said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert said == [
+        "vcmp: conf/agent/x.yaml: ${oc.env:MY_API_KEY} would write a key into files and prompts.",
+        "  Let your code read the variable; the provider's key is provider.api_key_env=NAME",
+    ]
+    imported = set(re.findall(r"^import time:.*\| +(\w+)$", done.stderr, re.MULTILINE))
+    assert "yaml" in imported
+    assert imported & {"hydra", "omegaconf", "mlflow", "openai", "scipy", "jinja2"} == set()
+    assert done.returncode == 2
