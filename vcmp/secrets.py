@@ -26,7 +26,9 @@ _MIN_LINE = 20
 """Characters of a line that is a secret of its own, where a key has several lines."""
 _LOGIN = re.compile(r"://([^/\s@:]*):([^/\s@]+)@")
 
-KEY_SHAPE = re.compile(r"\b(sk|pk|ghp|gho|glpat|xox[abp])[-_][A-Za-z0-9_-]{12,}")
+KEY_SHAPE = re.compile(
+    r"\b(sk|pk|ghp|gho|github_pat|glpat|gsk|nvapi|xai|xox[abp])[-_][A-Za-z0-9_-]{12,}"
+)
 """What the keys of well-known services look like."""
 
 _named: set[str] = set()
