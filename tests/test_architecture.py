@@ -10,7 +10,10 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "vcmp").rglob("*.py"))
 
 # A name stands for a module or for a whole package.
-NOUNS = {"types", "errors", "digests", "calls", "display", "metrics", "sandbox", "secrets"}
+NOUNS = {
+    "calls", "confinement", "digests", "display", "errors", "metrics", "nodes", "paths", "sandbox",
+    "secrets", "types",
+}  # fmt: skip
 STEPS = {
     "agreement", "canaries", "comparison", "datasets", "evaluation", "gates", "judges",
     "preferences", "prompts", "provider", "reports", "results", "scorers", "statistics", "tables",
@@ -18,8 +21,8 @@ STEPS = {
 }  # fmt: skip
 ENTRANCE = {
     "__init__", "__main__", "checking", "cli", "composition", "config", "console", "decisions",
-    "listing", "policies", "progress", "project", "resumption", "screening",
-    "sources", "targets", "verbs",
+    "directives", "interpolations", "listing", "outlets", "permissions", "places", "policies",
+    "progress", "project", "resumption", "screening", "sources", "targets", "verbs",
 }  # fmt: skip
 FLOORS = [
     NOUNS,

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcmp.console import guard_streams, make_console
+from vcmp.console import make_console
 from vcmp.display import printable, visible
+from vcmp.outlets import guard_outlets
 
 COMMANDS = [
     ("::add-mask::x", ": :add-mask::x"),
@@ -80,7 +81,7 @@ def test_a_log_gets_nothing_else_whoever_writes(capfd, monkeypatch):
     with open(1, "w", encoding="ascii", closefd=False) as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
         monkeypatch.setattr(sys, "stderr", None)
-        guard_streams()
+        guard_outlets()
         print("é\r::add-mask::", "\ud800", sep="", flush=True)
 
     assert capfd.readouterr().out == "\\xe9\n: :add-mask::\\u27e8U+D800\\u27e9\n"

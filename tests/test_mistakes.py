@@ -239,8 +239,8 @@ def test_target_reached_through_a_trusted_module_is_not_called(vcmp: Run, projec
     write(project, "conf/agent/copy.yaml", text)
 
     assert mistake(vcmp, "agent=copy") == (
-        "agent=copy: _target_ 'vcmp.cli.shutil.copyfile' is outside of the project and of vcmp.\n"
-        "  If its code may run here, say so in conf/config.yaml: trust: [shutil]"
+        "agent=copy: _target_ 'vcmp.cli.shutil.copyfile' is no class for configurations.\n"
+        "  vcmp has some in vcmp.gates, vcmp.judges, vcmp.scorers."
     )
 
 

@@ -122,7 +122,7 @@ def test_a_file_outside_the_project_is_refused(tmp_path, path):
     (project / "link.j2").symlink_to(tmp_path / "secret.j2")
 
     assert message(project, Path(path)) == (
-        f"{path}: is outside the project. Keep prompt templates inside it"
+        f"agent.prompt: {path!r} is outside of the project. Keep prompt templates inside it."
     )
 
 

@@ -3,12 +3,12 @@
 import sys
 
 from vcmp.cli import main
-from vcmp.console import guard_streams
+from vcmp.outlets import guard_outlets
 
 
 def run() -> None:
     """Run the command line and leave with its exit code."""
-    guard_streams()
+    guard_outlets()
     sys.exit(main(sys.argv[1:]))
 
 

@@ -33,8 +33,8 @@ from vcmp.display import printable
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
-from vcmp.screening import arrange, is_override
-from vcmp.secrets import scrub
+from vcmp.screening import arrange, is_override, refuse_keys
+from vcmp.secrets import mask
 from vcmp.verbs import VERBS, run
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("VCMP_DEBUG") == "1":
             raise
-        print(printable(f"vcmp: {scrub(explain(error))}"), file=sys.stderr)
+        print(printable(f"vcmp: {mask(explain(error))}"), file=sys.stderr)
         return error.exit_code if isinstance(error, VcmpError) else UNUSABLE
 
 
@@ -89,6 +89,7 @@ def explain(error: Exception) -> str:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    refuse_keys(arguments)
     if arguments[:1] == ["--version"]:
         print(f"vcmp {version('vcmp')}")
         return 0

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,15 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vcmp.confinement import run_confined
 from vcmp.errors import ConfigError, suggest
+from vcmp.places import check_places
+from vcmp.secrets import declare
+
+MANY_REFERENCES = 10
+"""So many `${…}` may blow up a text; fewer make it at most 27 times as long."""
+MAX_CHARS = 5_000_000
+"""Characters of a composed configuration."""
 
 
 @dataclass
@@ -133,16 +141,59 @@ def compose(arguments: Sequence[str], *, conf: Path) -> list[Job]:
 
 def _job(config: DictConfig, hydra: Any) -> Job:
     choices = {str(k): str(v) for k, v in hydra.runtime.choices.items() if "hydra/" not in str(k)}
+    refuse_explosion(config)
     _refuse_missing(config, choices)
     _refuse_unknown(config)
     values = OmegaConf.to_container(config, resolve=True)
     assert isinstance(values, dict)
+    plain = {str(key): value for key, value in values.items()}
+    overrides = tuple(override.lstrip("+") for override in hydra.overrides.task)
+    check_places(plain, overrides, Path.cwd())
+    for variable in _key_variables(plain):
+        declare(variable)
     return Job(
         number=int(OmegaConf.select(hydra, "job.num") or 0),
-        config={str(key): value for key, value in values.items()},
+        config=plain,
         choices=choices,
-        overrides=tuple(override.lstrip("+") for override in hydra.overrides.task),
+        overrides=overrides,
     )
+
+
+def refuse_explosion(config: Any) -> None:
+    """Refuse texts that interpolation blows up: `${b}${b}` of `${c}${c}` of … a thousand million.
+
+    Found by trying it where it does no harm; a few references cannot grow that much.
+
+    Raises:
+        ConfigError: The configuration would have more than `MAX_CHARS` characters.
+    """
+    unresolved = str(OmegaConf.to_container(config, resolve=False))
+    if unresolved.count("${") >= MANY_REFERENCES:
+
+        def measure() -> str:
+            size = 0
+            with suppress(OmegaConfBaseException):  # told where it is resolved for good
+                size = len(str(OmegaConf.to_container(config, resolve=True)))
+            if size > MAX_CHARS:
+                raise ConfigError(
+                    f"conf: {size:,} characters once every ${{…}} is written out; it may have"
+                    f" {MAX_CHARS:,}.\n  Write the values without nested ${{…}}."
+                )
+            return ""
+
+        run_confined(measure, "conf: writing out every ${…}")
+
+
+def _key_variables(node: Any) -> Iterator[str]:
+    """The environment variables that a configuration names as holding keys: `api_key_env: NAME`."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if str(key).endswith("_env") and isinstance(value, str):
+                yield value
+            yield from _key_variables(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _key_variables(value)
 
 
 def _refuse_missing(config: DictConfig, choices: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from vcmp.errors import ResultsError
 from vcmp.gates import Policy
 from vcmp.gates.looks import Looked
 from vcmp.pairwise import Judged
+from vcmp.results.files import replace_file
 from vcmp.secrets import scrub
 from vcmp.types import Comparison, Conclusion, Evaluation, Outcome, prefix
 
@@ -263,7 +264,7 @@ def write_reports(conclusion: Conclusion, folder: Path, *, template: str, limit:
         tables.scores_csv(conclusion),
     )
     for name, text in zip(REPORT_FILES, texts, strict=True):
-        (folder / name).write_text(scrub(text), encoding="utf-8")
+        replace_file(folder / name, [scrub(text)])
 
 
 def exit_code(conclusion: Conclusion, policy: Policy) -> int:

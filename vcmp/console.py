@@ -1,6 +1,5 @@
 """The screen, and what the main job shows on it."""
 
-import io
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,33 +18,6 @@ if TYPE_CHECKING:
     from vcmp.pipeline import Sweep
     from vcmp.prospects import Cost
     from vcmp.types import Answerer, Conclusion, Evaluation
-
-
-class GuardedStream(io.TextIOWrapper):
-    """A stream into a log, on which whatever is written is `printable`.
-
-    Not only vcmp writes: agents print what a model said, and Python the errors of their threads and
-    tasks. A carriage return ends a line, as those who read logs take it.
-    """
-
-    def write(self, text: str) -> int:
-        super().write(printable(text.replace("\r\n", "\n").replace("\r", "\n")))
-        return len(text)
-
-
-def guard_streams() -> None:
-    """Let nothing that this process prints be a command of a CI system; a terminal has none."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
-            guarded = GuardedStream(
-                stream.buffer,
-                encoding=stream.encoding,
-                errors="backslashreplace",
-                line_buffering=stream.line_buffering,
-                write_through=stream.write_through,
-            )
-            setattr(sys, name, guarded)
 
 
 def make_console() -> "Console":

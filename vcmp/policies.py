@@ -11,9 +11,10 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vcmp.composition import GateConfig, explain
+from vcmp.composition import GateConfig, explain, refuse_explosion
 from vcmp.errors import ConfigError, suggest
 from vcmp.gates import Policy
+from vcmp.paths import inside
 from vcmp.project import compose_one
 from vcmp.results import SweepRecord
 from vcmp.screening import check_file
@@ -79,6 +80,7 @@ def choose(record: SweepRecord, overrides: Sequence[str]) -> Choice:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # a rule may be the project's own
     if not overrides:
+        _check_record(record)
         builder = Builder(Path.cwd(), record.trust)
         policy = build_policy(record.policy, record.gate, builder)
         return Choice(policy=policy, report=record.report)
@@ -87,6 +89,20 @@ def choose(record: SweepRecord, overrides: Sequence[str]) -> Choice:
     builder = Builder(Path.cwd(), tuple(job.config["trust"]))
     policy = build_policy(job.config["gate"], job.choices["gate"], builder)
     return Choice(policy=policy, report=job.config["report"])
+
+
+def _check_record(record: SweepRecord) -> None:
+    """Refuse what a sweep's files, which may come from elsewhere, want beyond the project."""
+    template = str(record.report.get("template", ""))
+    advice = "If it is yours, type it: report.template=…"
+    inside(Path.cwd(), template, "report.template of sweep.json", advice)
+    trusted = compose_one([]).config["trust"] if record.trust else ()
+    for module in record.trust:
+        if module not in trusted:
+            raise ConfigError(
+                f"sweep.json trusts {module!r}, and conf/config.yaml does not.\n"
+                f"  If its code may run here, say so there: trust: [{module}]"
+            )
 
 
 def _read(path: Path, above: Sequence[Path] = ()) -> dict[str, Any]:
@@ -147,6 +163,7 @@ def _complete(gate: dict[str, Any], where: str) -> dict[str, Any]:
         given["primary"] = [gate["primary"]]
     try:
         config = OmegaConf.merge(_schema(), given)
+        refuse_explosion(config)
         complete = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{where}: {explain(error)}") from error

@@ -6,11 +6,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vcmp.errors import ConfigError
-from vcmp.screening import arrange, check_files
+from vcmp.paths import inside
+from vcmp.screening import arrange, check_choices, check_files, check_folder
 
 if TYPE_CHECKING:
     from vcmp.composition import Job
@@ -22,26 +24,41 @@ def enter_project(arguments: Sequence[str]) -> Path:
     Raises:
         ConfigError: There is no such folder, or a file in it cannot be used.
     """
-    conf = Path("conf")
-    for number, argument in enumerate(arguments):
-        name, _, value = argument.partition("=")
-        if name in ("--config-path", "-cp"):
-            following = arguments[number + 1 : number + 2]
-            if not value and not following:
-                raise ConfigError(f"{name}: names no folder. Write {name} FOLDER")
-            conf = Path(value or following[0])
+    conf = Path(_named(arguments, "--config-path", "-cp") or "conf")
     check_files(conf)
+    check_choices(arguments, conf)
+    more = _named(arguments, "--config-dir", "-cd")
+    if more and Path(more).is_dir():
+        check_folder(Path(more))
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     return conf.absolute()
 
 
+def _named(arguments: Sequence[str], *options: str) -> str:
+    """The folder that an option names; "" without one of the options."""
+    folder = ""
+    for number, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name in options:
+            following = arguments[number + 1 : number + 2]
+            if not value and not following:
+                raise ConfigError(f"{name}: names no folder. Write {name} FOLDER")
+            folder = value or following[0]
+    return folder
+
+
 def new_folder(outputs: Path) -> Path:
-    """Make a folder for one sweep that no other process has, and keep `outputs` out of git."""
+    """Make a folder for one sweep that no other process has, and keep `outputs` out of git.
+
+    Raises:
+        ConfigError: `outputs` is a link that leads out of the project, which a change of the
+            project's files could have made one.
+    """
+    inside(outputs.parent, outputs, outputs.name, "Make it a folder of the project.")
     outputs.mkdir(exist_ok=True)
-    ignore = outputs / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
+    with suppress(FileExistsError), (outputs / ".gitignore").open("x", encoding="utf-8") as ignore:
+        ignore.write("*\n")
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     for name in itertools.chain([stamp], (f"{stamp}-{n}" for n in itertools.count(2))):
         try:
@@ -53,11 +70,13 @@ def new_folder(outputs: Path) -> Path:
 
 
 def folder_overrides(folder: Path) -> list[str]:
-    """Tell Hydra where a sweep's jobs go, and to write no log of its own."""
+    """Tell Hydra where a sweep's jobs go, whatever a file says, and to write nothing itself."""
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     return [
         f"hydra.run.dir='{quoted}/0'",
         f"hydra.sweep.dir='{quoted}'",
+        "hydra.sweep.subdir='${hydra.job.num}'",
+        "hydra.output_subdir=null",  # it copies the configuration as it is, a key in it too
         "hydra/job_logging=disabled",
         "hydra/hydra_logging=disabled",
     ]

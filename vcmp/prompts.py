@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vcmp.errors import ConfigError
+from vcmp.paths import inside
 
 LIMIT = 100_000
 """Characters a prompt may have."""
@@ -21,15 +22,12 @@ def render(path: Path, values: Mapping[str, Any], *, folder: Path) -> str:
         folder: The project; a template outside of it is refused.
 
     Raises:
-        ConfigError: The template is missing, outside the project, wrong or too long.
+        ConfigError: The template is missing, outside the project, wrong, too long or too slow.
     """
     from vcmp.sandbox import environment, expand  # 0.1 s that a prompt in YAML does not cost
 
     root = folder.resolve()
-    file = (root / path).resolve()
-    if not file.is_relative_to(root):
-        shown = path.relative_to(folder) if path.is_relative_to(folder) else path
-        raise ConfigError(f"{shown}: is outside the project. Keep prompt templates inside it")
+    file = inside(root, path, "agent.prompt", "Keep prompt templates inside it.")
     if not file.is_file():
         raise ConfigError(f"{file.relative_to(root)}: no such prompt template.{_nearest(file)}")
     return expand(

@@ -2,7 +2,8 @@
 reported by template and line.
 
 The sandbox lets a template read values and call filters; it cannot reach Python's insides or change
-what it was given. Names that are not defined raise, so a misspelt variable never becomes "".
+what it was given, and runs confined: it cannot take more than some seconds and some memory. Names
+that are not defined raise, so a misspelt variable never becomes "".
 """
 
 import re
@@ -15,6 +16,7 @@ from typing import Any
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from vcmp.confinement import run_confined
 from vcmp.errors import ConfigError
 
 Source = tuple[str, str, Callable[[], bool]]
@@ -58,6 +60,7 @@ def expand(
     folder: Path,
     limit: int,
     advice: str = "",
+    confined: bool = True,
 ) -> str:
     """Render the template `name` with `values`.
 
@@ -65,10 +68,27 @@ def expand(
         folder: Paths in messages are relative to it.
         limit: Characters after which the template is stopped.
         advice: What to do about an undefined name; `{}` stands for the name.
+        confined: False for a template of vcmp's own, which needs no limits of time and memory.
 
     Raises:
-        ConfigError: The template has a mistake; the message begins with `template:line`.
+        ConfigError: The template has a mistake; the message begins with `template:line`. Or it
+            takes too long, or too much memory.
     """
+
+    def render() -> str:
+        return _render(sandbox, name, values, folder, limit, advice)
+
+    return run_confined(render, name) if confined else render()
+
+
+def _render(
+    sandbox: ImmutableSandboxedEnvironment,
+    name: str,
+    values: Mapping[str, Any],
+    folder: Path,
+    limit: int,
+    advice: str,
+) -> str:
     pieces: list[str] = []
     size = 0
     try:

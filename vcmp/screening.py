@@ -7,22 +7,22 @@ Nothing of Hydra is imported: a mistake costs no start-up time.
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from vcmp.directives import check_choice, check_header, check_place, check_root
 from vcmp.errors import ConfigError
-from vcmp.secrets import known_secrets
-
-MAX_BYTES = 1_000_000
-MAX_NODES = 50_000
-"""Nodes a file may have once its aliases are written out."""
+from vcmp.interpolations import check_text
+from vcmp.nodes import compose, items, texts, walk
+from vcmp.paths import inside
+from vcmp.secrets import KEY_SHAPE, holds_secret
 
 _OVERRIDE = re.compile(r"^(~|[+]{0,2}[A-Za-z_][\w./@:-]*=)")
 _KEY_NAME = re.compile(r"(api_?key|token|secret|password)$", re.IGNORECASE)
-_KEY_VALUE = re.compile(r"\b(sk|pk|ghp|gho|glpat|xox[abp])[-_][A-Za-z0-9_-]{12,}")
 _URL_WITH_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
-_HYDRA_PACKAGE = re.compile(r"^#\s*@package\s+hydra\b", re.MULTILINE)
+_LEAST_KEY = 12
+"""Characters of a value that may be a key where it stands under a key's name."""
 
 
 def is_override(argument: str) -> bool:
@@ -39,8 +39,9 @@ def arrange(arguments: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: An argument holds what looks like a key, or is none that vcmp takes.
     """
+    refuse_keys(arguments)
     for argument in arguments:
-        _refuse_key(argument)
+        _check_override(argument)
         if argument.startswith("--experimental-rerun"):
             raise ConfigError(
                 f"{argument.split('=')[0]}: vcmp reads no pickles."
@@ -52,16 +53,52 @@ def arrange(arguments: Sequence[str]) -> list[str]:
     return options + forced
 
 
-def _refuse_key(argument: str) -> None:
-    name, _, value = argument.partition("=")
-    named = bool(_KEY_NAME.search(name)) and value not in ("", "null") and "${" not in value
-    secret = _KEY_VALUE.search(argument) or _URL_WITH_PASSWORD.search(argument)
-    if named or secret or any(v in argument for v in known_secrets().values()):
-        shown = name.lstrip("+") if _OVERRIDE.match(argument) else "the command line"
+def refuse_keys(arguments: Sequence[str]) -> None:
+    """Refuse to go on when a key stands on the command line; the message does not repeat it.
+
+    Raises:
+        ConfigError: An argument holds what looks like a key, or the value of a known one.
+    """
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        named = bool(_KEY_NAME.search(name)) and value not in ("", "null") and "${" not in value
+        if named or _is_key(argument):
+            plain = _OVERRIDE.match(argument) and not _is_key(name)
+            shown = name.lstrip("+") if plain else "the command line"
+            raise ConfigError(
+                f"{shown}: looks like a key, and the command line is written to outputs/ and"
+                " reports.\n"
+                "  Put it into an environment variable and name that: provider.api_key_env=NAME"
+            )
+
+
+def _is_key(text: str) -> bool:
+    return bool(KEY_SHAPE.search(text) or _URL_WITH_PASSWORD.search(text) or holds_secret(text))
+
+
+def _check_override(argument: str) -> None:
+    """Refuse what would read a key, or have Hydra load files that are not looked through."""
+    if not is_override(argument):
+        return
+    name = argument.lstrip("+~").partition("=")[0]
+    check_text(argument, name)
+    if name.startswith("hydra.searchpath"):
         raise ConfigError(
-            f"{shown}: looks like a key, and the command line is written to outputs/ and reports.\n"
-            "  Put it into an environment variable and name that: provider.api_key_env=NAME"
+            f"{name}: its files would not be looked through. Name the folder: --config-dir FOLDER"
         )
+
+
+def check_choices(arguments: Sequence[str], conf: Path) -> None:
+    """Refuse overrides that choose a file outside of `conf` for one of its groups.
+
+    Raises:
+        ConfigError: A choice leads out of the folder, where nothing is looked through.
+    """
+    for argument in filter(is_override, arguments):
+        name, _, value = argument.lstrip("+~").partition("=")
+        if (conf / name.partition("@")[0]).is_dir():
+            for choice in value.strip("[]").split(","):
+                check_choice(choice.strip("'\" "), name)
 
 
 def check_files(conf: Path) -> None:
@@ -73,12 +110,37 @@ def check_files(conf: Path) -> None:
     """
     if not (conf / "config.yaml").is_file():
         raise _no_config(conf)
-    for path in sorted(conf.rglob("*.yaml")):
+    check_folder(conf)
+
+
+def check_folder(conf: Path) -> None:
+    """Look through every file that Hydra could load from a folder, links followed.
+
+    Raises:
+        ConfigError: As for `check_files`.
+    """
+    for path in sorted(_yaml_files(conf)):
         where = os.path.relpath(path)
-        if path.relative_to(conf).parts[:2] == ("hydra", "callbacks"):
-            raise _callbacks(where)
+        check_place(path.relative_to(conf).parts, where)
+        if path.is_symlink():
+            inside(Path.cwd(), path.absolute(), where, "Put the file itself there.")
         if path.is_file() and not path.name.startswith("."):  # not an editor's lock
-            check_file(path, where=where)
+            check_file(path, where=where, primary=path == conf / "config.yaml")
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    """As Hydra would find them, through links to folders too; each folder once."""
+    seen = set()
+    for place, inner, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            inner.clear()
+            continue
+        seen.add(real)
+        if os.path.islink(place):
+            where = os.path.relpath(place)
+            inside(Path.cwd(), Path(place).absolute(), where, "Put the files themselves there.")
+        yield from (Path(place, name) for name in names if name.endswith(".yaml"))
 
 
 def _no_config(conf: Path) -> ConfigError:
@@ -92,81 +154,36 @@ def _no_config(conf: Path) -> ConfigError:
     )
 
 
-def check_file(path: Path, *, where: str) -> None:
-    import yaml
+def check_file(path: Path, *, where: str, primary: bool = False) -> None:
+    """Look through one file.
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    if path.stat().st_size > MAX_BYTES:
-        raise ConfigError(
-            f"{where}: {path.stat().st_size:,} bytes; a configuration file may have {MAX_BYTES:,}."
-            "\n  Put data into a dataset file."
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ConfigError(f"{where}{line}: not YAML ({error.problem}). Mend that line.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}: not YAML ({str(error).splitlines()[0]}). Mend it.") from error
-    except RecursionError as error:
-        raise ConfigError(f"{where}: nested too deeply. Write it flat.") from error
-    if _HYDRA_PACKAGE.search(text):
-        raise _callbacks(where)
-    if root is not None:
-        _refuse_bomb(root, where)
-        _refuse_callbacks(root, where)
+    Args:
+        where: What messages name.
+        primary: Whether it is the project's conf/config.yaml.
 
-
-def _refuse_bomb(root: Any, where: str) -> None:
-    if _size(root, {}) > MAX_NODES:
-        raise ConfigError(
-            f"{where}: more than {MAX_NODES:,} values once its aliases (*name) are written out."
-            "\n  Write the values without nested aliases."
-        )
-
-
-def _size(node: Any, known: dict[int, int]) -> int:
-    """Nodes below and including `node` with every alias written out; a recursive alias is endless.
-
-    Aliases are the same object in the composed graph, so each is measured once.
+    Raises:
+        ConfigError: It is broken, too large, or says what a file must not say.
     """
-    if id(node) in known:
-        return known[id(node)]
-    known[id(node)] = MAX_NODES + 1
-    known[id(node)] = size = 1 + sum(_size(child, known) for child in _children(node))
-    return size
+    text, root = compose(path, where)
+    check_header(text, where)
+    if root is None:
+        return
+    check_root(root, where, primary=primary)
+    for scalar in texts(root):
+        check_text(scalar, where)
+    _refuse_written_keys(root, where)
 
 
-def _children(node: Any) -> Iterable[Any]:
-    if isinstance(node.value, str):
-        return ()
-    return [
-        part for child in node.value for part in (child if isinstance(child, tuple) else (child,))
-    ]
-
-
-def _refuse_callbacks(root: Any, where: str) -> None:
-    """Refuse every way in which a file can have Hydra call code of its choice."""
-    for key, value in _items(root):
-        hydra = [inner for inner, _ in _items(value)] if key == "hydra" else []
-        chosen = _scalars(value) if key == "defaults" else []
-        if "callbacks" in hydra or any("hydra/callbacks" in text for text in chosen):
-            raise _callbacks(where)
-
-
-def _items(node: Any) -> list[tuple[str, Any]]:
-    if node.id != "mapping":
-        return []
-    return [(str(key.value), value) for key, value in node.value]
-
-
-def _scalars(node: Any) -> Iterable[str]:
-    if isinstance(node.value, str):
-        return [node.value]
-    return [text for child in _children(node) for text in _scalars(child)]
-
-
-def _callbacks(where: str) -> ConfigError:
-    return ConfigError(f"{where}: hydra.callbacks runs code before anything is checked. Remove it.")
+def _refuse_written_keys(root: Any, where: str) -> None:
+    """Refuse a key that stands in a file as if it were a parameter; prose is left alone."""
+    for name, value in (pair for node in walk(root) for pair in items(node)):
+        text = value.value
+        if not isinstance(text, str) or re.search(r"\s", text):
+            continue
+        named = _KEY_NAME.search(name) and len(text) >= _LEAST_KEY and "${" not in text
+        if named or KEY_SHAPE.fullmatch(text) or _URL_WITH_PASSWORD.search(text):
+            raise ConfigError(
+                f"{where}:{value.start_mark.line + 1}: {name} looks like a key, and what stands"
+                " here is written to outputs/ and reports.\n"
+                "  Put it into an environment variable and let your code read that."
+            )

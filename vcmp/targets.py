@@ -17,8 +17,9 @@ from typing import Any
 
 from vcmp import sources
 from vcmp.errors import ConfigError, VcmpError, suggest
+from vcmp.permissions import Permissions, is_taken
 
-TRUSTED = ("vcmp", "mlflow.genai.scorers", "mlflow.genai.judges")
+PACKAGES = ("vcmp.gates", "vcmp.judges", "vcmp.scorers", "mlflow.genai.scorers")
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -69,13 +70,16 @@ class Builder:
         name = node["_target_"]
         if not isinstance(name, str) or "." not in name:
             raise ConfigError(f"{where}: _target_ {name!r} names nothing. Write module.name")
-        if not self._trusted(name):
-            raise _not_trusted(name, name.split(".")[0], where)
+        if not self._permissions.may_import(name):
+            raise self._not_trusted(name, name.split(".")[0], where)
         self.check_source(node, where)
-        target = locate(name, where)
-        home = getattr(target, "__module__", None)
-        if isinstance(home, str) and not self._trusted(home):
-            raise _not_trusted(name, home.split(".")[0], where)
+        _, *way, target = _follow(name, where)
+        stray = next((step for step in way if not self._permissions.may_pass(step)), None)
+        if stray is not None:
+            raise self._not_trusted(name, stray.__name__.split(".")[0], where)
+        if not self._permissions.may_call(target, name):
+            home = getattr(target, "__module__", None) or type(target).__module__
+            raise self._not_trusted(name, str(home).split(".")[0], where)
         with suppress(ValueError, TypeError, NameError):
             # of a C function, or with annotations that only exist while type checking, is unknown
             signature = inspect.signature(target, eval_str=True)
@@ -89,8 +93,9 @@ class Builder:
         """
         target = str(node["_target_"])
         module, _, name = target.rpartition(".")
-        trusted = module and self._trusted(target)  # looking for a module imports its package
-        source = sources.read(module, self.project) if trusted else None
+        # looking for a module imports its package
+        allowed = module and self._permissions.may_import(target)
+        source = sources.read(module, self.project) if allowed else None
         if source is None:
             return
         if source.names is not None and name not in source.names:
@@ -99,11 +104,29 @@ class Builder:
         if signature:
             _check_parameters(node, signature, where)
 
-    def _trusted(self, name: str) -> bool:
-        top = name.split(".")[0]
-        own = (self.project / top).is_dir() or (self.project / f"{top}.py").is_file()
-        allowed = (*TRUSTED, *self.trust)
-        return own or any(name == root or name.startswith(f"{root}.") for root in allowed)
+    @property
+    def _permissions(self) -> Permissions:
+        return Permissions(self.project, self.trust)
+
+    def _not_trusted(self, name: str, root: str, where: str) -> ConfigError:
+        told = f"{where}: _target_ {name!r} is"
+        if root in ("vcmp", "mlflow"):
+            return ConfigError(
+                f"{told} no class for configurations.\n"
+                f"  {root} has some in {', '.join(p for p in PACKAGES if p.startswith(root))}."
+            )
+        if is_taken(root) and any(map(Path.exists, (self.project / root, self._file(root)))):
+            return ConfigError(
+                f"{told} in a module whose name is also one of Python's own.\n"
+                f"  Rename {root} in your project."
+            )
+        return ConfigError(
+            f"{told} outside of the project and of vcmp.\n"
+            f"  If its code may run here, say so in conf/config.yaml: trust: [{root}]"
+        )
+
+    def _file(self, module: str) -> Path:
+        return self.project / f"{module}.py"
 
 
 def _construct(node: Any, where: str) -> Any:
@@ -125,29 +148,28 @@ def _construct(node: Any, where: str) -> Any:
     )
 
 
-def _not_trusted(name: str, root: str, where: str) -> ConfigError:
-    return ConfigError(
-        f"{where}: _target_ {name!r} is outside of the project and of vcmp.\n"
-        f"  If its code may run here, say so in conf/config.yaml: trust: [{root}]"
-    )
-
-
 def locate(name: str, where: str) -> Callable[..., Any]:
     """Import what the dotted `name` says.
 
     Raises:
         ConfigError: There is no such module or nothing of that name in it.
     """
-    module, parts = _import_longest(name.split("."), where)
-    found: Any = module
-    for part in parts:
-        if not hasattr(found, part):
-            raise _not_there(module.__name__, part, dir(found), where)
-        found = getattr(found, part)
+    found = _follow(name, where)[-1]
     if not callable(found):
         raise ConfigError(f"{where}: {name!r} cannot be called. Name a class or a function.")
     target: Callable[..., Any] = found
     return target
+
+
+def _follow(name: str, where: str) -> list[Any]:
+    """What lies on the way of a dotted name: its module, and each attribute after it."""
+    module, parts = _import_longest(name.split("."), where)
+    way = [module]
+    for part in parts:
+        if not hasattr(way[-1], part):
+            raise _not_there(module.__name__, part, dir(way[-1]), where)
+        way.append(getattr(way[-1], part))
+    return way
 
 
 def _import_longest(parts: Sequence[str], where: str) -> tuple[Any, Sequence[str]]:

@@ -294,5 +294,5 @@ def test_an_faq_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
     assert str(caught.value) == "provider=scripted: empty.yaml is not a list of entries"
 
     Path("broken.yaml").write_text("a: [", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"^provider=scripted: broken\.yaml is not YAML: while "):
+    with pytest.raises(ConfigError, match=r"^provider=scripted: broken\.yaml:\d+:\d+: not YAML \("):
         Scripted("broken.yaml")

@@ -13,6 +13,9 @@ from vcmp.types import Dataset
 
 __all__ = ["build", "load"]
 
+MAX_BYTES = 300_000_000
+"""Bytes that a file of cases may have."""
+
 
 def load(path: Path, *, name: str = "", limit: int | None = None) -> Dataset:
     """Read a dataset from a file; its ending chooses the format.
@@ -34,6 +37,10 @@ def load(path: Path, *, name: str = "", limit: int | None = None) -> Dataset:
     if not path.exists():
         raise DatasetError(f"{path}: no such file.{_nearest(path)}")
     form = _format_of(path)
+    if path.stat().st_size > MAX_BYTES:
+        raise DatasetError(
+            f"{path}: {path.stat().st_size:,} bytes; a dataset may have {MAX_BYTES:,}. Split it."
+        )
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -15,6 +15,11 @@ from vcmp.datasets.columns import cell_values, header_flaws, row_of
 from vcmp.datasets.lists import json_items, json_value, yaml_items
 from vcmp.errors import DatasetError
 
+MAX_UNPACKED = 300_000_000
+"""Bytes that a Parquet file may take in memory."""
+
+BATCH_BYTES = 30_000_000
+
 Rows = Iterator[tuple[int, Any]]
 
 _KEYS = '"id": …, "inputs": {…}, "expectations": {…}, "cluster": …, "tags": […]'
@@ -92,15 +97,44 @@ def _parquet(content: bytes, where: str) -> Rows:
             f"{where}: pyarrow, which reads Parquet, is not installed. Run: pip install pyarrow"
         ) from error
     try:
-        table = parquet.ParquetFile(pyarrow.BufferReader(content)).read()
+        file = parquet.ParquetFile(pyarrow.BufferReader(content))
+        # Where pandas kept an index; it is no input.
+        names = file.schema_arrow.names
+        columns = [name for name in names if not name.startswith("__index_level_")]
+        _refuse(header_flaws(columns), where)
+        for number, row in enumerate(_unpack(file, columns, where), start=1):
+            yield number, row_of(_without_nulls(row))
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DatasetError(f"{where}: not a Parquet file that can be read ({reason}).") from error
-    # Where pandas kept an index; it is no input.
-    columns = [name for name in table.column_names if not name.startswith("__index_level_")]
-    _refuse(header_flaws(columns), where)
-    for number, row in enumerate(table.select(columns).to_pylist(), start=1):
-        yield number, row_of(_without_nulls(row))
+
+
+def _unpack(file: Any, columns: list[str], where: str) -> Iterator[dict[str, Any]]:
+    """The rows, a few at a time: some bytes on disk can stand for more than the memory holds.
+
+    A cell is no larger than what is packed of its row group, so a batch of so many rows is bounded.
+    """
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    largest = max((group.total_byte_size for group in groups), default=1)
+    size = 0
+    for batch in file.iter_batches(max(1, min(10_000, BATCH_BYTES // max(1, largest)))):
+        for row in batch.select(columns).to_pylist():
+            size += _weigh(row)
+            if size > MAX_UNPACKED:
+                raise DatasetError(
+                    f"{where}: unpacks to more than {MAX_UNPACKED:,} bytes."
+                    " Split it, or leave columns out."
+                )
+            yield row
+
+
+def _weigh(value: Any) -> int:
+    """About how many bytes a value takes."""
+    if isinstance(value, dict):
+        return sum(map(_weigh, value.values()))
+    if isinstance(value, list):
+        return 8 * len(value) + sum(map(_weigh, value))
+    return len(value) if isinstance(value, str | bytes) else 8
 
 
 def _without_nulls(value: Any) -> Any:

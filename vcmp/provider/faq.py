@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vcmp.errors import ConfigError
+from vcmp.nodes import compose
 
 _SMALL = """
 a about after all also am an and any are as at be been but by can could did do does for from get
@@ -102,16 +103,13 @@ def load_faq(path: str) -> Faq:
     """
     import yaml
 
-    try:
-        rows = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
+    if not Path(path).exists():
         raise ConfigError(
-            f"provider=scripted: cannot read faq {path!r} ({error.strerror}).\n"
+            f"provider=scripted: cannot read faq {path!r} (No such file or directory).\n"
             "  Relative paths start at the project folder; choose another: provider.faq=…"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"provider=scripted: {path} is not YAML: {reason}") from error
+        )
+    text, _ = compose(Path(path), f"provider=scripted: {path}")
+    rows = yaml.safe_load(text)
     if not isinstance(rows, list) or not rows:
         raise ConfigError(f"provider=scripted: {path} is not a list of entries")
     return Faq(tuple(_entry(path, number, row) for number, row in enumerate(rows, start=1)))

@@ -49,11 +49,15 @@ def render(
 
 def _filler(conclusion: Conclusion, template: str | Path) -> Callable[[Page], str]:
     path = _find(template)
-    sandbox = _packaged() if path.parent == PACKAGED else _sandbox(path.parent)
+    packaged = path.parent == PACKAGED
+    sandbox = _packaged() if packaged else _sandbox(path.parent)
 
     def fill(page: Page) -> str:
         values = {"page": page, "conclusion": conclusion}
-        return expand(sandbox, path.name, values, folder=Path.cwd(), limit=RUNAWAY).strip() + "\n"
+        text = expand(
+            sandbox, path.name, values, folder=Path.cwd(), limit=RUNAWAY, confined=not packaged
+        )
+        return text.strip() + "\n"
 
     return fill
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcmp.errors import ResultsError, StorageError
-from vcmp.secrets import scrub
+from vcmp.secrets import mask, scrub
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -19,14 +19,15 @@ SCHEMA = 1
 
 
 def replace_file(path: Path, parts: Iterable[str]) -> None:
-    """Write a whole file or none: a reader never meets half of it.
+    """Write a whole file or none: a reader never meets half of it, and a link is not followed.
 
     Raises:
         StorageError: It cannot be written; what was there before still is.
     """
     new = path.with_name(path.name + ".new")
     try:
-        with new.open("w", encoding="utf-8") as file:
+        new.unlink(missing_ok=True)
+        with new.open("x", encoding="utf-8") as file:
             file.writelines(parts)
         new.replace(path)
     except OSError as error:
@@ -65,13 +66,17 @@ def sweep_of(path: Path) -> Path:
 
 
 def line(document: Mapping[str, Any]) -> str:
-    """A document as a line of a JSONL file, with the values of keys scrubbed."""
-    return f"{scrub(json.dumps(document, ensure_ascii=True, default=str))}\n"
+    """What was said in one case as a line of a JSONL file, keys masked."""
+    return f"{json.dumps(mask(document), ensure_ascii=True, default=_masked)}\n"
 
 
 def pretty(document: Mapping[str, Any]) -> str:
     """A document as a JSON file for people, with the values of keys scrubbed."""
-    return f"{scrub(json.dumps(document, indent=1, ensure_ascii=True, default=str))}\n"
+    return f"{json.dumps(scrub(document), indent=1, ensure_ascii=True, default=_masked)}\n"
+
+
+def _masked(value: Any) -> str:
+    return str(mask(str(value)))
 
 
 def read(path: Path) -> dict[str, Any]:
