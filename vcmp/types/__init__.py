@@ -32,6 +32,8 @@ from vcmp.types.verdicts import (
     Alert,
     Conclusion,
     Finding,
+    Loss,
+    LossKind,
     Outcome,
     Verdict,
 )
@@ -50,6 +52,8 @@ __all__ = [
     "Finding",
     "Interval",
     "Limits",
+    "Loss",
+    "LossKind",
     "Outcome",
     "Paired",
     "Plan",
