@@ -36,6 +36,7 @@ from vcmp.types.verdicts import (
     LossKind,
     Outcome,
     Verdict,
+    counted,
 )
 
 __all__ = [
@@ -69,4 +70,5 @@ __all__ = [
     "Variant",
     "Verdict",
     "Version",
+    "counted",
 ]
