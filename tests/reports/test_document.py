@@ -24,17 +24,9 @@ def test_its_keys_stay():
     told = document(conclusion(*sides(), findings=[found]))
 
     assert list(told) == [
-        *("schema_version", "verdict", "ship", "rollout", "alert", "best", "gate", "looks"),
-        *(
-            "stopped",
-            "baseline",
-            "baseline_note",
-            "anchors",
-            "candidates",
-            "findings",
-            "dataset",
-            "scorers",
-        ),
+        *("schema_version", "verdict", "ship", "rollout", "alert", "alerts", "best"),
+        *("gate", "looks", "stopped"),
+        *("baseline", "baseline_note", "anchors", "candidates", "findings", "dataset", "scorers"),
         *("canaries", "agreement", "answered_by", "scripted", "command", "notes"),
     ]
     assert list(told["candidates"][0]) == [
@@ -59,6 +51,7 @@ def test_its_keys_stay():
             "rollout": None,
             "against": None,
             "alert": None,
+            "report_only": False,
         }
     ]
     assert told["findings"] == [{"variant": "empathetic", **told["candidates"][0]["findings"][0]}]

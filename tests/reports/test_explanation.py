@@ -1,10 +1,13 @@
 """What stands beside a verdict: one number, one next step, and the losses it does not tell."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.builders import SCRIPTED, conclusion, evaluation, finding, verdict
 from vcmp.reports.explanation import explain
 from vcmp.reports.words import Voice
+from vcmp.types import Loss
 
 PLAIN = Voice(name=str, sentence=str)
 
@@ -99,7 +102,7 @@ def test_too_little_evidence_asks_for_repeats_with_a_command_to_paste():
         "inconclusive", undecided(needed_cases=411, needed_repeats=4, visible_loss=0.0873)
     )
 
-    assert told.step == "run it with 4 repeats, or add about 418 cases to support (420 in all)"
+    assert told.step == "run it with 4 repeats, or add 409 cases to support (411 in all)"
     assert told.command == "python -m vcmp agent=empathetic,basic --multirun repeats=4"
     assert told.remark == (
         "That decides in 4 of 5 runs if the versions are equally good. "
@@ -111,7 +114,7 @@ def test_cases_come_first_where_they_cost_fewer_answers():
     found = undecided(needed_cases=3, needed_repeats=4, visible_loss=0.3)
 
     assert judged("inconclusive", found).step == (
-        "add about 1 case to support (3 in all), or run it with 4 repeats"
+        "add 1 case to support (3 in all), or run it with 4 repeats"
     )
 
 
@@ -130,7 +133,7 @@ def test_where_repeats_would_not_help_only_cases_are_asked_for():
     ]
     told = judged("inconclusive", *found)
 
-    assert told.step == "add about 57 cases to support (59 in all)"
+    assert told.step == "add 57 cases to support (59 in all)"
     assert told.command == ""
     assert told.remark.startswith("That decides in 4 of 5 runs if it goes on like this.")
 
@@ -141,6 +144,48 @@ def test_where_no_number_of_cases_would_decide_the_gate_says_what_to_do(needed):
     found = undecided(needed_cases=needed, advice="More cases will not decide this.")
 
     assert judged("inconclusive", found).step == "more cases will not decide this"
+
+
+def slow(rule="latency_s/p50 <= 1.20 x baseline", advice="Take this rule out of the gate."):
+    return finding(rule, "inconclusive", metric="latency_s", advice=advice)
+
+
+def test_what_no_number_of_cases_settles_comes_before_cases_for_the_rest():
+    """Cases alone would leave the verdict as open as it is."""
+    found = [undecided(needed_cases=30, needed_repeats=4, advice="About 30 cases."), slow()]
+    told = judged("inconclusive", *found, reason="polite >= baseline -0.05 is not decided: 0.")
+
+    assert told.step == (
+        "for latency_s/p50 <= 1.20 x baseline: take this rule out of the gate; "
+        "then run it with 4 repeats, or add 28 cases to support (30 in all)"
+    )
+    assert told.command == ""
+    assert told.remark == "That decides the rest in 4 of 5 runs if it goes on like this."
+
+
+def test_all_that_no_number_of_cases_settles_is_told():
+    """What helps several rules is said once, with their names."""
+    found = [slow(), slow("cost_usd/total <= 1.20 x baseline"), undecided(advice="Look closer.")]
+
+    assert judged("inconclusive", *found).step == (
+        "for latency_s/p50 <= 1.20 x baseline and cost_usd/total <= 1.20 x baseline: "
+        "take this rule out of the gate; for polite >= baseline -0.05: look closer"
+    )
+
+
+def test_of_many_of_them_the_first_are_told():
+    found = [slow(f"rule {n}", f"Do {n}.") for n in range(5)]
+
+    assert judged("inconclusive", *found).step == (
+        "for rule 0: do 0; for rule 1: do 1; for rule 2: do 2; 2 more in verdict.json"
+    )
+
+
+def test_what_does_not_count_is_no_next_step():
+    found = undecided(needed_cases=30)
+    tail = finding("latency_s/p95", "inconclusive", needed_cases=300, report_only=True)
+
+    assert judged("inconclusive", found, tail).step == "add 28 cases to support (30 in all)"
 
 
 def test_what_cannot_be_judged_is_to_be_mended():
@@ -192,6 +237,33 @@ def test_a_failure_is_no_alert_of_itself_unless_it_is_critical():
     assert judged("fail", found[1], after=after, reason=reason).alerts == (
         "certainly worse than the baseline on polite (−0.500), by more than the margin",
     )
+
+
+def test_losses_beside_the_one_for_which_it_failed_are_alerts():
+    """The verdict's own number tells one metric; nobody may overlook that a second one fell."""
+    told = finding("no certain loss", "fail", metric="polite", estimate=-0.5, alert="loss")
+    losses = tuple(
+        Loss(metric=metric, kind="loss", observed=f"{metric} −0.5", estimate=value, interval=None)
+        for metric, value in (("polite", -0.5), ("brief", -0.4))
+    )
+    found = replace(told, losses=losses)
+
+    assert judged("fail", found, reason="no certain loss does not hold: −0.5.").alerts == (
+        "certainly worse than the baseline on no certain loss (brief −0.5)",
+    )
+
+
+def test_of_many_losses_the_first_are_named():
+    losses = tuple(
+        Loss(metric=f"m{n}", kind="loss", observed=f"m{n} −0.{9 - n}", estimate=None, interval=None)
+        for n in range(7)
+    )
+    found = finding("no loss", alert="loss", losses=losses)
+
+    (alert,) = judged("pass", found).alerts
+
+    assert alert.startswith("certainly worse than the baseline on no loss (m0 −0.9), no loss (m1")
+    assert alert.endswith("(m4 −0.5) and 2 more, within the margin")
 
 
 def test_an_early_stop_says_at_which_look_and_on_how_many_cases():

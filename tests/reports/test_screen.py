@@ -193,10 +193,11 @@ def test_several_candidates_have_a_number_and_a_step_each():
 
     assert shown(conclusion(baseline, good, bad, outcome="fail", verdicts=verdicts)).endswith(
         "\n"
-        "fail: 1 of 2 candidates fails gate release; only concise may ship\n"
+        "fail: 1 of 2 candidates fails gate release; only concise passes\n"
         "  concise: pass\n"
         "    polite rose\n"
-        "    next: start with 25 % of the users\n"
+        "    next: nothing ships unless every candidate passes; to have the best one chosen set "
+        "select: best_passing in the gate\n"
         "  empathetic: fail\n"
         "    polite fell\n"
         "    next: read the case that got worse in polite: a\n"
@@ -213,7 +214,7 @@ def test_a_command_to_be_typed_stands_on_a_line_of_its_own():
     assert shown(told).endswith(
         "inconclusive: too little evidence to ship empathetic\n"
         "  too few\n"
-        "  next: run it with 4 repeats, or add about 41 cases to support (42 in all)\n"
+        "  next: run it with 4 repeats, or add 41 cases to support (42 in all)\n"
         "        python -m vcmp agent=empathetic,basic --multirun repeats=4\n"
         "        That decides in 4 of 5 runs if the versions are equally good. "
         "A loss of 0.090 or more would already have shown.\n"

@@ -7,9 +7,11 @@ from vcmp.gates.alarms import EVERY
 from vcmp.gates.evidence import mean_of
 from vcmp.gates.findings import NEEDS
 from vcmp.gates.hearing import hear, needs_baseline
-from vcmp.gates.policy import Policy, Rule
+from vcmp.gates.losses import losses
+from vcmp.gates.names import named
+from vcmp.gates.policy import Policy
 from vcmp.gates.relative import natural_direction
-from vcmp.types import Alert, Comparison, Evaluation, Finding, Outcome, Verdict
+from vcmp.types import Alert, Comparison, Evaluation, Finding, Outcome, Verdict, counted
 
 GRAVEST: tuple[Outcome, ...] = ("invalid", "fail", "inconclusive", "pass")
 BEST: tuple[Outcome, ...] = ("pass", "inconclusive", "fail", "invalid")
@@ -30,10 +32,11 @@ NO_RULE_ALONE = "Nothing was compared, and no rule of the gate looks at one vers
 def decide(comparison: Comparison, policy: Policy, further: Sequence[Comparison] = ()) -> Verdict:
     """Judge a candidate by a policy.
 
-    All rules must pass. One that fails decides against any that are undecided, and one whose
-    evidence cannot be judged (unscored cases, an interrupted evaluation, an unknown metric) makes
-    the verdict invalid, whatever the others say: a failed gate means complete evidence. An agent's
-    errors are evidence; they count as the worst score.
+    All rules that count must pass; where none counts nothing is decided. One that fails decides
+    against any that are undecided, and one whose evidence cannot be judged (unscored cases, an
+    interrupted evaluation, an unknown metric) makes the verdict invalid, whatever the others say: a
+    failed gate means complete evidence. An agent's errors are evidence; they count as the worst
+    score.
 
     Args:
         further: The same candidate compared with other baselines, such as a pinned version; the
@@ -138,7 +141,7 @@ def _verdict(
     comparison: Comparison, findings: Sequence[Finding], policy: Policy, without: str
 ) -> Verdict:
     version = comparison.candidate.version
-    outcome = combine(finding.outcome for finding in findings)
+    outcome = combine(finding.outcome for finding in counted(findings))
     return Verdict(
         candidate=version.name,
         variant=version.variant.name,
@@ -147,6 +150,7 @@ def _verdict(
         reason=_reason(outcome, findings, policy) if findings else without,
         rollout=_rollout(findings, policy) if outcome == "pass" and findings else 0.0,
         alert=max((finding.alert for finding in findings), key=ALERTS.index, default=""),
+        losses=losses(comparison, findings, policy),
         look=policy.stage.look,
         n_cases=comparison.n_cases,
     )
@@ -163,7 +167,7 @@ def _rollout(findings: Sequence[Finding], policy: Policy) -> float:
 def _reason(outcome: Outcome, findings: Sequence[Finding], policy: Policy) -> str:
     """The first finding that decided, a primary metric's before others; what it needed is said by
     its rule."""
-    deciding = [finding for finding in findings if finding.outcome == outcome]
+    deciding = [finding for finding in counted(findings) if finding.outcome == outcome]
     primary = {mean_of(metric) for metric in policy.primary}
     first = min(deciding, key=lambda finding: mean_of(finding.metric) not in primary)
     observed = first.observed.partition(NEEDS)[0]
@@ -189,22 +193,14 @@ def rank(
     By outcome, then by the mean gain over the policy's primary metrics (over those that rules name
     when it has none), then by name. Measurements do not count: their units cannot be averaged.
     """
-    named = tuple(_named(policy.rules))
+    primary = policy.primary or tuple(named(policy.rules))
 
     def key(place: int) -> tuple[int, float, str]:
         verdict, comparison = verdicts[place], comparisons[place]
-        gain = _mean_gain(comparison, policy.primary or named)
+        gain = _mean_gain(comparison, primary)
         return BEST.index(verdict.outcome), -gain, verdict.variant
 
     return sorted(range(len(verdicts)), key=key)
-
-
-def _named(rules: Sequence[Rule]) -> Iterator[str]:
-    """The metrics that rules name, those of rules made of rules too."""
-    for rule in rules:
-        yield from _named(getattr(rule, "rules", ()))
-        if metric := getattr(rule, "metric", ""):
-            yield metric
 
 
 def _mean_gain(comparison: Comparison, metrics: Iterable[str]) -> float:

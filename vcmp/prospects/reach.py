@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from vcmp.errors import suggest
-from vcmp.gates import MaxRatio, Policy, Rule, Threshold
-from vcmp.gates.words import count_cases
+from vcmp.gates import MaxRate, MaxRatio, Policy, Rule, Threshold
+from vcmp.gates.words import cases_like, count_cases
 from vcmp.metrics import MEASUREMENTS
 from vcmp.prospects.occasions import Occasion, foresee
 from vcmp.rehearsal import Rehearsal, all_keys, clusters_of, grown, is_foreign, keys_of, leaves
@@ -33,11 +33,13 @@ class Reach:
     rule: str
     """In words."""
     passes: bool | None
-    """None where nobody knows before a run."""
+    """None where nobody knows before a run, and where it does not count."""
     observed: str = ""
     """What is in the way even of the best results; "" for a pass."""
     needed: str = ""
     """How many cases it takes, in words; "" where no number of them would do."""
+    report_only: bool = False
+    """Whether with so few cases it does not count, and so bars no pass."""
 
     @property
     def lack(self) -> str:
@@ -63,9 +65,13 @@ def reaches(occasion: Occasion, most_cases: int = MOST_CASES) -> tuple[Reach, ..
 def barred(found: Iterable[Reach], occasion: Occasion) -> str:
     """Why the policy cannot pass at any result, in a sentence without a full stop; "" if it can.
 
-    Rules that take more cases are all told, of the others the first.
+    Rules that take more cases are all told, of the others the first. A policy none of whose rules
+    counts decides nothing.
     """
-    lacks = [each for each in found if each.passes is False]
+    reaches = list(found)
+    lacks = [each for each in reaches if each.passes is False]
+    if all(each.report_only for each in reaches):
+        lacks = reaches
     if not lacks:
         return ""
     counted = [each.lack for each in lacks if each.needed]
@@ -97,9 +103,10 @@ def _reach(rule: Rule, occasion: Occasion, most_cases: int) -> Reach:
     missing = _missing(only)
     return Reach(
         rule=finding.rule,
-        passes=False,
+        passes=None if finding.report_only else False,
         observed=missing or finding.observed.rstrip("."),
-        needed="" if missing else _needed(rule, only, most_cases),
+        needed="" if missing else _needed(rule, only, finding, most_cases),
+        report_only=finding.report_only,
     )
 
 
@@ -193,13 +200,16 @@ def _states(metric: str, rule: Rule, occasion: Occasion) -> Iterator[Sides]:
         yield from BEST_ERRORS if metric == "error" else BEST_MEASUREMENTS
 
 
-def _needed(rule: Rule, occasion: Occasion, most_cases: int) -> str:
+def _needed(rule: Rule, occasion: Occasion, finding: Finding, most_cases: int) -> str:
     """The fewest cases, in clusters like these, with which the rule passes, in words."""
+    n_clusters, needed = len(clusters_of(occasion.cases)), finding.needed_cases
+    if isinstance(rule, MaxRate) and needed:  # the same number as the gate's after a run
+        like = cases_like(needed, len(occasion.cases), n_clusters)
+        return like.removesuffix(" cases")
 
     def passes(n_clusters: int) -> bool:
         return _best(rule, occasion, grown(occasion.cases, n_clusters)[0]).outcome == "pass"
 
-    n_clusters = len(clusters_of(occasion.cases))
     found = _first(passes, n_clusters, n_clusters * most_cases // len(occasion.cases))
     if found is None:
         return ""

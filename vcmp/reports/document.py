@@ -25,9 +25,20 @@ from vcmp.reports.lookups import (
     mean_of_pairs,
     measured_by,
     n_cases_of,
+    shipped,
     verdict_of,
 )
-from vcmp.types import Alert, Comparison, Conclusion, Delta, Evaluation, Finding, Interval, Slice
+from vcmp.types import (
+    Alert,
+    Comparison,
+    Conclusion,
+    Delta,
+    Evaluation,
+    Finding,
+    Interval,
+    Loss,
+    Slice,
+)
 
 SCHEMA_VERSION = 1
 ALERTS: tuple[Alert, ...] = ("", "loss", "critical")
@@ -37,11 +48,15 @@ ALERTS: tuple[Alert, ...] = ("", "loss", "critical")
 def verdict(conclusion: Conclusion) -> dict[str, Any]:
     """The conclusion as JSON values.
 
-    `verdict` is the outcome of the sweep; `ship` the variant to ship, null when none passed; `best`
-    the candidate that came first, whether or not it passed; both are null when no rule was asked.
-    `rollout` is the share of the users, in [0, 1], who should get the variant to ship first: 0
-    unless the sweep passed. `alert` is that of this variant, else the gravest of all candidates:
-    null, "loss" (certain, against the baseline), or "critical" (certainly beyond the margin).
+    `verdict` is the outcome of the sweep; `ship` the variant to ship, null unless the sweep passed;
+    `best` the candidate that came first, whether or not it passed; both are null when no rule was
+    asked. `rollout` is the share of the users, in [0, 1], who should get the variant to ship first:
+    0 where there is none. A candidate's own `outcome` and `rollout` are about it alone. `alert` is
+    that of the variant to ship, else the gravest of all candidates: null, "loss" (certain, against
+    the baseline), or "critical" (certainly beyond the margin).
+    `alerts` are all losses of all candidates that screen and report tell, each with its `variant`,
+    `metric` and `tag` (null: all cases), its `kind` ("critical", "loss", or "unwatched": its 95 %
+    interval lies below 0 and no rule is about it), and the `rule` that found it, or null.
     `looks` are the planned ones; `look` is
     the one at which a candidate was decided, null when all cases were looked at once.
     `candidates` are best first; without a baseline they are all versions. `findings` are those of
@@ -50,9 +65,8 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
     """
     baseline, shared = baseline_of(conclusion), measured_by(conclusion)
     ranked, decided = conclusion.comparisons, is_decided(conclusion)
-    ship = (conclusion.best or None) if decided else None
-    shipped = [v for v in conclusion.verdicts if v.variant == ship]
-    rolled = shipped if conclusion.outcome == "pass" else []
+    ship = shipped(conclusion) or None
+    rolled = [v for v in conclusion.verdicts if v.variant == ship]
     alerts = [v.alert for v in rolled or conclusion.verdicts]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -60,6 +74,11 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
         "ship": ship,
         "rollout": rolled[0].rollout if rolled else 0.0,
         "alert": max(alerts, key=ALERTS.index, default="") or None,
+        "alerts": [
+            {"variant": judged.variant, **_loss(loss)}
+            for judged in conclusion.verdicts
+            for loss in judged.losses
+        ],
         "best": ranked[0].candidate.version.variant.name if ranked and decided else None,
         "gate": conclusion.gate or None,
         "looks": conclusion.looks,
@@ -178,6 +197,20 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rollout": finding.rollout,
         "against": finding.against or None,
         "alert": finding.alert or None,
+        "report_only": finding.report_only,
+    }
+
+
+def _loss(loss: Loss) -> dict[str, Any]:
+    return {
+        "metric": loss.metric,
+        "tag": loss.tag or None,
+        "kind": loss.kind,
+        "estimate": loss.estimate,
+        **_ends(loss.interval),
+        "observed": loss.observed,
+        "rule": loss.rule or None,
+        "against": loss.against or None,
     }
 
 

@@ -110,7 +110,7 @@ def _rule(evaluation: Evaluation, finding: Finding) -> Element:
     element = _testcase(evaluation, f"gate: {finding.rule}{against}")
     alert = {"": "", "loss": ALERT, "critical": f"{ALERT}, by more than the margin"}[finding.alert]
     text = "\n".join(part for part in (finding.observed, alert, finding.advice) if part)
-    if finding.outcome == "pass":
+    if finding.outcome == "pass" or finding.report_only:
         SubElement(element, "system-out").text = _clean(text)
     else:
         _add_outcome(element, "failure", finding.outcome, finding.observed + _needs(finding), text)
@@ -119,8 +119,9 @@ def _rule(evaluation: Evaluation, finding: Finding) -> Element:
 
 def _needs(finding: Finding) -> str:
     """What would decide, for the one line that a CI system shows."""
+    cases = finding.needed_cases
     needed = (
-        plural(finding.needed_cases, "case") if finding.needed_cases else "",
+        plural(cases, "case") if cases and cases > finding.n else "",
         plural(finding.needed_repeats, "repeat") if finding.needed_repeats else "",
     )
     options = " or ".join(option for option in needed if option)

@@ -188,7 +188,7 @@ def _candidate(conclusion: Conclusion, verdict: Verdict) -> Candidate:
         why=explain(conclusion, verdict, MARKDOWN),
         findings=tables.findings(shown, measured_by(conclusion)) if shown else (),
         is_told=known is not None,
-        all_hold=all(finding.outcome == "pass" for finding in others),
+        all_hold=all(finding.outcome == "pass" or finding.report_only for finding in others),
         n_more_findings=len(others) - len(shown),
     )
     comparison = judged_in(conclusion, verdict)
@@ -223,7 +223,6 @@ def _changes(comparison: Comparison) -> Changes:
 
 
 def _is_quiet(conclusion: Conclusion) -> bool:
-    findings = [finding for verdict in conclusion.verdicts for finding in verdict.findings]
     errors = [result.error for e in conclusion.evaluations for result in e.results]
     deltas = [d for c in conclusion.comparisons for d in c.deltas.values() if d.score]
     return (
@@ -233,7 +232,7 @@ def _is_quiet(conclusion: Conclusion) -> bool:
         and not any(errors)
         and not conclusion.notes
         and all(verdict.outcome == "pass" for verdict in conclusion.verdicts)
-        and not any(finding.alert for finding in findings)
+        and not any(verdict.losses for verdict in conclusion.verdicts)
         and all(d.improved == d.regressed == 0 and d.scored == d.asked for d in deltas)
     )
 

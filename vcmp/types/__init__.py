@@ -37,8 +37,11 @@ from vcmp.types.verdicts import (
     Alert,
     Conclusion,
     Finding,
+    Loss,
+    LossKind,
     Outcome,
     Verdict,
+    counted,
 )
 
 __all__ = [
@@ -57,6 +60,8 @@ __all__ = [
     "Finding",
     "Interval",
     "Limits",
+    "Loss",
+    "LossKind",
     "Outcome",
     "Outcomes",
     "Paired",
@@ -74,5 +79,6 @@ __all__ = [
     "Variant",
     "Verdict",
     "Version",
+    "counted",
     "prefix",
 ]
