@@ -21,11 +21,15 @@ def known_secrets() -> dict[str, str]:
 
 def scrub(value: Any) -> Any:
     """`value`, a text or JSON value, with every secret put back into its variable's name."""
+    return _without(known_secrets(), value)
+
+
+def _without(secrets: Mapping[str, str], value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: scrub(item) for key, item in value.items()}
+        return {_without(secrets, key): _without(secrets, item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [scrub(item) for item in value]
+        return [_without(secrets, item) for item in value]
     if isinstance(value, str):
-        for name, secret in known_secrets().items():
+        for name, secret in secrets.items():
             value = value.replace(secret, f"${{{name}}}")
     return value

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from vcmp.calls import collect
+from vcmp.calls import Slot, collect
 from vcmp.errors import EvaluationError
 from vcmp.evaluation.interrupts import Interrupt, heeded
 from vcmp.evaluation.threads import Workers
@@ -150,8 +150,9 @@ class _Loop:
             if self.capture
             else nullcontext(tuple)
         )
+        slot = Slot(variant=plan.version.variant.name, case_id=case.id, repeat=repeat)
         started, clock = time.time(), time.perf_counter()
-        with collect() as calls, trace as spans:
+        with collect(slot) as calls, trace as spans:
             output, failure = await self._attempt(_answer, plan.agent, case.inputs, self.threads)
         latency = time.perf_counter() - clock - time_awaited(calls)
         # a thread that was given up may be in the middle of a call that nobody will count
@@ -165,17 +166,23 @@ class _Loop:
             started_s=started,
             latency_s=max(latency, 0.0),
             usage=Usage() if unknown else total_usage(calls),
-            scores={} if failure else await self._score(plan, case, output),
+            scores={} if failure else await self._score(plan, case, output, slot),
             calls=tuple(calls),
             trace=spans(),
         )
 
-    async def _score(self, plan: Plan, case: Case, output: Any) -> dict[str, Score]:
-        judged = (self._judge(scorer, case, output) for scorer in plan.scorers.values())
+    async def _score(self, plan: Plan, case: Case, output: Any, slot: Slot) -> dict[str, Score]:
+        judged = (
+            self._judge(scorer, case, output, replace(slot, scorer=name))
+            for name, scorer in plan.scorers.items()
+        )
         return dict(zip(plan.scorers, await asyncio.gather(*judged), strict=True))
 
-    async def _judge(self, scorer: Callable[..., Any], case: Case, output: Any) -> Score:
-        score, failure = await self._attempt(_call, scorer, self.threads, case, output)
+    async def _judge(
+        self, scorer: Callable[..., Any], case: Case, output: Any, slot: Slot
+    ) -> Score:
+        with collect(slot):
+            score, failure = await self._attempt(_call, scorer, self.threads, case, output)
         if failure:
             return Score(value=None, error=describe(failure))
         if not isinstance(score, Score):

@@ -8,10 +8,15 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any
 
-from vcmp.calls import Call, record
+from vcmp.calls import MISSING, Call, record, slot, take_number
+from vcmp.digests import digest_of
+from vcmp.provider import origins
+from vcmp.provider.marks import HEADER, Mark
+from vcmp.provider.origins import ElsewhereError, Origin
 from vcmp.provider.prices import cost_usd
 from vcmp.provider.readings import Reading
 from vcmp.provider.retries import backoff_s, is_passing
+from vcmp.provider.shapes import NO_RECORDING
 from vcmp.types import Limits
 
 
@@ -38,18 +43,37 @@ class Exchange:
         self._started_s = time.time()
         self._first = self._last = time.perf_counter()
         self._ended = False
+        self._mark: Mark | None = None
+
+    def _marked(self) -> Mark | None:
+        """What one of vcmp's own servers is told of the request; nothing for any other."""
+        if not origins.is_own(str(self._client.base_url)):
+            return None
+        options = self._options
+        asked = digest_of([options.method, options.url, _body(options)])
+        of = slot()
+        number = None if of is None else take_number(asked)
+        return Mark(slot=of, number=number, token=origins.expect())
 
     def begin(self, stopping: bool) -> None:
         """Start an attempt.
 
         Raises:
             StoppedError: Nothing is to be sent any more.
+            ElsewhereError: Only recordings may answer, and the client does not ask for them.
         """
+        try:
+            origins.refuse_elsewhere(str(self._client.base_url))
+        except ElsewhereError as refusal:
+            self.end(error=refusal)
+            raise
         if stopping:
             error = StoppedError("the evaluation is being stopped, no request is sent")
             if self._attempts:
                 self.end(error=error)
             raise error
+        if not self._attempts:
+            self._mark = self._marked()
         self._attempts += 1
         self._last = time.perf_counter()
 
@@ -59,6 +83,9 @@ class Exchange:
 
         options = self._options.model_copy()
         options.max_retries = 0
+        if self._mark is not None:
+            given = {} if isinstance(options.headers, openai.NotGiven) else options.headers
+            options.headers = {**given, HEADER: self._mark.write()}
         if timeout_s is not None:
             asked = options.timeout
             asked = self._client.timeout if isinstance(asked, openai.NotGiven) else asked
@@ -114,12 +141,14 @@ class Exchange:
 
     def end(self, reading: Reading | None = None, error: BaseException | None = None) -> None:
         """Record the request; what comes after the first call is ignored."""
-        if self._ended or self._options.method.lower() != "post":
+        if self._ended:
             return
         self._ended = True
-        self._context.run(record, self._call(reading or Reading(), error))
+        origin = origins.take(self._mark.token) if self._mark else Origin()
+        if self._options.method.lower() == "post":
+            self._context.run(record, self._call(reading or Reading(), error, origin))
 
-    def _call(self, reading: Reading, error: BaseException | None) -> Call:
+    def _call(self, reading: Reading, error: BaseException | None, origin: Origin) -> Call:
         body = _body(self._options)
         return Call(
             api=self._options.url.strip("/").replace("/", "."),
@@ -135,13 +164,15 @@ class Exchange:
                 reading.input_tokens,
                 reading.output_tokens,
                 reading.cached_tokens,
-                url=str(self._client.base_url),
+                url=origin.url or str(self._client.base_url),
             ),
             started_s=self._started_s,
             latency_s=time.perf_counter() - self._last,
             waited_s=self._last - self._first,
             attempts=self._attempts,
             error="" if error is None else _describe(error),
+            failure=MISSING if _is_missing(error) else "",
+            source=origin.source,
         )
 
 
@@ -158,6 +189,11 @@ def _bounded(timeout: Any, limit_s: float) -> Any:
 def _body(options: Any) -> Mapping[str, Any]:
     body = options.json_data if isinstance(options.json_data, Mapping) else {}
     return {**body, **(options.extra_json or {})}
+
+
+def _is_missing(error: BaseException | None) -> bool:
+    """Whether a recording was wanted that there is not: no fault of the agent's."""
+    return isinstance(error, ElsewhereError) or getattr(error, "code", None) == NO_RECORDING
 
 
 def _describe(error: BaseException) -> str:

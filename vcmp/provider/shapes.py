@@ -9,6 +9,8 @@ from vcmp.provider.tokens import split_tokens
 
 MODEL = "vcmp-scripted"
 """What every reply says answered, whatever model was asked for."""
+NO_RECORDING = "no_recording"
+"""Code of the error that says that a reply was to be replayed and is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,8 @@ def response_stream(reply: Reply) -> bytes:
     return "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in events).encode()
 
 
-def error_body(message: str, kind: str, param: str | None = None) -> dict[str, Any]:
+def error_body(
+    message: str, kind: str, param: str | None = None, code: str | None = None
+) -> dict[str, Any]:
     """An error, as the API words it."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": None}}
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
