@@ -18,12 +18,13 @@ STEPS = {
 }  # fmt: skip
 ENTRANCE = {
     "__init__", "__main__", "checking", "cli", "composition", "config", "console", "decisions",
-    "listing", "policies", "progress", "project", "screening", "sources", "targets", "verbs",
+    "listing", "policies", "progress", "project", "resumption", "screening",
+    "sources", "targets", "verbs",
 }  # fmt: skip
 FLOORS = [
     NOUNS,
     STEPS,
-    {"baselines", "pairwise", "rehearsal"},
+    {"baselines", "pairwise", "rehearsal", "testing"},
     {"conclusions", "prospects", "selfcheck"},
     {"looks"},
     {"pipeline"},

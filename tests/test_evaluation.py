@@ -120,7 +120,7 @@ def test_an_agent_that_returns_none_or_leaves_the_process_has_failed():
     ]
 
     assert errors == [
-        "ValueError: the agent returned None",
+        "the agent returned None",
         "SystemExit: 3",
         "SystemExit: 3",
     ]

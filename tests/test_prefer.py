@@ -529,7 +529,7 @@ def test_an_interrupt_keeps_what_was_judged_and_the_rest_counts_as_missing(
         out, err = process.communicate(timeout=30)
 
     assert (process.returncode, err) == (130, "")
-    assert out.splitlines()[-1].startswith("interrupted: 24 of 24 results are kept in ")
+    assert out.splitlines()[-2].startswith("interrupted: 24 of 24 results are kept in ")
     n_kept = len(thought(project))
     assert n_kept < 12
 

@@ -150,7 +150,8 @@ def test_missing_and_damaged_files_are_said(tmp_path: Path):
     with pytest.raises(ResultsError) as partial:
         results.load_sweep(tmp_path, SweepRecord(jobs=("0", "1")))
     assert str(partial.value) == (
-        f"{tmp_path}: 0/evaluation.json is missing; the evaluation did not end. Evaluate again."
+        f"{tmp_path}: 0/evaluation.json is missing; the evaluation did not end.\n"
+        f"  Go on with it: vcmp resume {tmp_path}"
     )
 
     folder = tmp_path / "0"

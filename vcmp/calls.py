@@ -13,9 +13,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Failure = Literal[
+    "", "auth", "quota", "rate", "request", "server", "connection", "timeout", "reply", "missing",
+    "stopped", "other",
+]  # fmt: skip
+"""Kinds of errors of a call: the key is refused; the account is empty; too many requests; another
+request that the server refuses; it breaks; it is not there; it takes too long; its reply cannot be
+read; no recording of it; it was not sent any more."""
 Source = Literal["live", "cached", "replayed"]
-MISSING = "missing"
-"""The failure of a call that was to be replayed and had not been recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +60,10 @@ class Call:
     """Seconds spent on earlier attempts and on waiting between them."""
     attempts: int = 1
     error: str = ""
-    failure: str = ""
-    """The kind of `error`, in a word; "" when there is none or its kind is unknown."""
+    failure: Failure = ""
+    """Which kind of error it was; "" for none."""
+    fingerprint: str = ""
+    """The provider's name for the configuration that answered (`system_fingerprint`)."""
     source: Source = "live"
     """Whether a model was asked, or the reply is one that was recorded: then `latency_s` is no
     model's, and `cost_usd` is what was paid when it was recorded."""

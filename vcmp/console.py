@@ -2,16 +2,17 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vcmp.evaluation import Interrupt
     from vcmp.gates import Policy
     from vcmp.pipeline import Sweep
-    from vcmp.types import Conclusion
+    from vcmp.types import Conclusion, Evaluation
 
 
 def make_console() -> "Console":
@@ -51,6 +52,19 @@ def announce(sweep: "Sweep", console: "Console") -> None:
     if sweep.record.baseline.startswith("git:"):
         console.print(f"the baseline, {sweep.record.baseline}, is evaluated first", markup=False)
     _warn(sweep, console)
+
+
+def tell_end(
+    evaluations: "Sequence[Evaluation]", interrupt: "Interrupt", folder: Path, console: "Console"
+) -> None:
+    """Say why a sweep has ended before its time, what is kept, and how it goes on."""
+    done = sum(len(evaluation.results) for evaluation in evaluations)
+    total = sum(evaluation.n_asked for evaluation in evaluations)
+    if interrupt.reason:
+        console.print(f"stopped: {interrupt.reason}", markup=False)
+    what = "stopped" if interrupt.reason else "interrupted"
+    console.print(f"{what}: {done} of {total} results are kept in {shown(folder)}", markup=False)
+    console.print(f"go on:     vcmp resume {shown(folder)}", markup=False)
 
 
 def _warn(sweep: "Sweep", console: "Console") -> None:

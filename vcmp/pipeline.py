@@ -60,6 +60,8 @@ class Sweep:
     """Overrides with which another revision is evaluated alike."""
     pool: bool = True
     """Whether a run adds to the recorded ones of its versions."""
+    known: tuple[Mapping[str, Result], ...] = ()
+    """Where it goes on with an earlier run: by plan, what that left, by key."""
 
 
 def build_plan(
@@ -130,6 +132,8 @@ def _evaluate(
     *,
     traced: bool,
     looks: Looks | None = None,
+    known: Mapping[str, Result] | None = None,
+    journal: results.Journal | None = None,
 ) -> tuple[Evaluation, ...]:
     with (
         meter(limits, interrupt.requested),
@@ -142,6 +146,8 @@ def _evaluate(
             capture=capture,
             interrupt=interrupt,
             looks=looks or Looks(),
+            known=known,
+            journal=journal,
         )
 
 
@@ -160,12 +166,15 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
     """
     if sweep.tracker:
         sweep.tracker.prepare()
-    record = _gather(sweep)
+    # what an earlier run of the sweep gathered is what this one is judged with
+    record = sweep.record if sweep.known else _gather(sweep)
     if not _has_baseline(sweep):
         record = replace(record, notes=(*record.notes, *pairwise.unasked(sweep.plans)))
     results.save_record(record, sweep.folder)
-    total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans)
+    journal = results.Journal(sweep.folders)
     watch = _watch(sweep)
+    finished = _take_up(sweep, watch)
+    total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans) - len(finished)
     with follow(total, "evaluating") as tick:
 
         def keep(plan: int, result: Result) -> None:
@@ -181,12 +190,30 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
             interrupt,
             traced=sweep.traced,
             looks=watch.looks() if watch else None,
+            known={key: result for known in sweep.known for key, result in known.items()},
+            journal=journal,
         )
     for done, folder in zip(evaluations, sweep.folders, strict=True):
         results.save(done, folder)
+    if not interrupt.requested():
+        journal.close()
     if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
         _hold(_open_contests(sweep, evaluations), sweep, interrupt, follow)
     return evaluations
+
+
+def _take_up(sweep: Sweep, watch: Watch | None) -> list[Result]:
+    """Clean the files that an earlier run left, and give the results that it finished."""
+    every: list[Result] = []
+    for number, (plan, known) in enumerate(zip(sweep.plans, sweep.known, strict=False)):
+        finished = [result for result in known.values() if evaluation.is_finished(result, plan)]
+        answers = [result for result in known.values() if result not in finished]
+        results.save_unfinished(finished, answers, sweep.folders[number])
+        for result in finished:
+            if watch:
+                watch.add(number, result)
+        every += finished
+    return every
 
 
 def _has_baseline(sweep: Sweep) -> bool:

@@ -1,9 +1,9 @@
 """What a judge is asked: the messages, with the answers fenced off, and the form of the reply."""
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from vcmp.digests import digest_of
 from vcmp.metrics import text_of
 from vcmp.types import Case
 
@@ -33,17 +33,34 @@ def messages_for(
         answers: Outputs by heading (`Answer`). Each stands in a fence of its own, which it cannot
             know and so cannot close.
     """
-    parts = [f"# {heading}\n{text}\n" for heading, text in sections.items()]
+    parts = [f"# {heading}\n{_sendable(text)}\n" for heading, text in sections.items()]
+    texts = {heading: _sendable(text_of(output)) for heading, output in answers.items()}
     fences = []
-    for heading, output in answers.items():
-        fence = f"answer-{secrets.token_hex(8)}"
-        parts.append(f"# {heading}\n<<<{fence}\n{text_of(output)}\n{fence}>>>")
+    for heading, text in texts.items():
+        fence = _fence_for([task, sections, texts, heading])
+        parts.append(f"# {heading}\n<<<{fence}\n{text}\n{fence}>>>")
         fences.append(_FENCE.format(heading=heading.lower(), fence=fence))
     system = _SYSTEM.format(task=task, fences=" ".join(fences), reply=reply)
     return [
         {"role": "system", "content": system},
         {"role": "user", "content": "\n".join(parts)},
     ]
+
+
+def _sendable(text: str) -> str:
+    """`text` with its lone surrogates written out: no request can hold one, and an answer must not
+    escape its judge by one."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _fence_for(asked: Any) -> str:
+    """A fence word that the answers cannot hold: it is drawn from the digest of all that is asked,
+    so a text that held it would have to hold its own digest.
+
+    Not at random: the same question is then asked in the same words, and a recorded reply to it is
+    found again.
+    """
+    return f"answer-{digest_of(asked)[:16]}"
 
 
 def question_of(case: Case, name: str | None) -> str:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any
 
-from vcmp.calls import MISSING, Call, record, slot, take_number
+from vcmp.calls import Call, record, slot, take_number
 from vcmp.digests import digest_of
 from vcmp.provider import origins
 from vcmp.provider.marks import HEADER, Mark
@@ -171,7 +171,7 @@ class Exchange:
             waited_s=self._last - self._first,
             attempts=self._attempts,
             error="" if error is None else _describe(error),
-            failure=MISSING if _is_missing(error) else "",
+            failure="missing" if _is_missing(error) else "",
             source=origin.source,
         )
 
