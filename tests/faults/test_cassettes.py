@@ -53,6 +53,11 @@ def folder_of(done: Any, project: Path) -> Path:
     return project / found[1]
 
 
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "0/results.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def evidence(folder: Path) -> list[bytes]:
     return [(folder / name).read_bytes() for name in ("report.md", "verdict.json")]
 
@@ -86,7 +91,7 @@ def test_a_committed_cassette_gates_without_a_key(recorded, vcmp):
     one, other = map(evidence, folders)
     assert first.returncode == second.returncode
     assert [text.replace(b" concurrency=3", b"") for text in other] == one
-    rows = [json.loads(row) for row in (folders[0] / "0/results.jsonl").open(encoding="utf-8")]
+    rows = rows_of(folders[0])
     assert len(rows) == CASES
     assert {call["source"] for row in rows for call in row["calls"]} == {"replayed"}
     assert all(score["value"] is not None for row in rows for score in row["scores"].values())
@@ -124,8 +129,7 @@ def test_an_agent_in_another_process_is_recorded_and_replayed(project, vcmp):
     assert first.stderr + second.stderr == ""
     assert len(list((project / "taped").glob("*.json"))) == 3
     outputs = [
-        [json.loads(row)["output"] for row in (folder / "0/results.jsonl").open(encoding="utf-8")]
-        for folder in (folder_of(first, project), folder_of(second, project))
+        [row["output"] for row in rows_of(folder_of(done, project))] for done in (first, second)
     ]
     assert outputs[0] == outputs[1]
     assert all("tracking link" in output for output in outputs[0])
@@ -139,10 +143,9 @@ def test_judges_of_mlflow_are_recorded_and_replayed(project, vcmp):
         first = vcmp(*options, *record, env={"OPENAI_API_KEY": KEY})
     second = vcmp(*options, "provider=replay")
 
-    scores = []
-    for done in (first, second):
-        rows = (folder_of(done, project) / "0/results.jsonl").read_text("utf-8").splitlines()
-        scores.append([json.loads(row)["scores"] for row in rows])
+    scores = [
+        [row["scores"] for row in rows_of(folder_of(done, project))] for done in (first, second)
+    ]
     assert scores[0] == scores[1]
     assert {score["value"] for row in scores[1] for score in row.values()} == {1.0}
     slots = [
@@ -163,8 +166,8 @@ def test_the_cache_spares_the_second_run_its_calls(project, vcmp):
             done = vcmp(*options, address, n, "tracking=none")
             assert done.stderr == ""
             assert len(server.requests) == expected
-    rows = (folder_of(done, project) / "0/results.jsonl").read_text("utf-8").splitlines()
-    sources = [call["source"] for row in rows for call in json.loads(row)["calls"]]
+    rows = rows_of(folder_of(done, project))
+    sources = [call["source"] for row in rows for call in row["calls"]]
 
     assert sorted(sources) == ["cached"] * 3 + ["live"] * 3
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from vcmp.calls import Slot
-from vcmp.provider.cassettes.recordings import Recording
+from vcmp.provider.cassettes.recordings import RecordedReply
 
 
-def choose(replies: Sequence[Recording], slot: Slot | None, number: int) -> Recording | None:
+def choose(
+    replies: Sequence[RecordedReply], slot: Slot | None, number: int
+) -> RecordedReply | None:
     """The reply to the `number`-th call of a slot, counted from 0.
 
     Of the same slot; or else, when a variant, a case or a scorer was renamed or is new, of another

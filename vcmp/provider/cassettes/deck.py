@@ -11,7 +11,7 @@ from vcmp.digests import canonical_json
 from vcmp.provider import origins, shapes
 from vcmp.provider.cassettes.folder import Request
 from vcmp.provider.cassettes.misses import MissingError, unreadable
-from vcmp.provider.cassettes.recordings import EVENTS, JSON, Recording, read_content
+from vcmp.provider.cassettes.recordings import EVENTS, JSON, RecordedReply, read_content
 from vcmp.provider.cassettes.tapes import Tape
 from vcmp.provider.cassettes.upstream import Upstream, headers_of
 from vcmp.provider.marks import HEADER, Mark, read_mark
@@ -137,7 +137,7 @@ class Deck(BaseHTTPRequestHandler):
         content = read_content(kind, body)
         if content is None or self.upstream is None:
             return
-        reply = Recording(
+        reply = RecordedReply(
             slot=mark.slot,
             number=mark.number or 0,
             api=self.upstream.api,

@@ -11,7 +11,7 @@ from typing import Any
 
 from vcmp.digests import digest_of
 from vcmp.errors import ResultsError
-from vcmp.provider.cassettes.recordings import Recording, from_json
+from vcmp.provider.cassettes.recordings import RecordedReply, from_json
 from vcmp.secrets import scrub
 
 SCHEMA = 1
@@ -39,7 +39,7 @@ class Entry:
     """A request, and all replies that were recorded, in the order of their places."""
 
     request: Request
-    replies: tuple[Recording, ...] = ()
+    replies: tuple[RecordedReply, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,8 +75,8 @@ class Cassette:
         return (_read(path) for path in sorted(self.folder.glob("*.json")))
 
     def keep(
-        self, request: Request, reply: Recording, may_replace: Callable[[Recording], bool]
-    ) -> Recording:
+        self, request: Request, reply: RecordedReply, may_replace: Callable[[RecordedReply], bool]
+    ) -> RecordedReply:
         """Add a reply, or put it in the place of one that was recorded earlier.
 
         Args:

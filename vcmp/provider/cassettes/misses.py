@@ -6,7 +6,7 @@ from typing import Any
 
 from vcmp.calls import Slot
 from vcmp.provider.cassettes.folder import Entry, Request
-from vcmp.provider.cassettes.recordings import Recording
+from vcmp.provider.cassettes.recordings import RecordedReply
 
 REMEDY = "Record it: provider=record"
 _SHOWN = 40
@@ -28,7 +28,7 @@ def missing(request: Request, entries: Sequence[Entry], folder: Path) -> Missing
 
 
 def exhausted(
-    replies: Sequence[Recording], slot: Slot | None, number: int, folder: Path
+    replies: Sequence[RecordedReply], slot: Slot | None, number: int, folder: Path
 ) -> MissingError:
     """The error for a request that was recorded, but not as often as it is asked."""
     return MissingError(
@@ -44,7 +44,7 @@ def unreadable() -> MissingError:
     )
 
 
-def _often(replies: Sequence[Recording], slot: Slot | None, number: int) -> str:
+def _often(replies: Sequence[RecordedReply], slot: Slot | None, number: int) -> str:
     if slot is None:
         return f"recorded {_counted(len(replies), 'time')}, this is the {_ordinal(number + 1)}"
     slots = {reply.slot for reply in replies}

@@ -17,7 +17,7 @@ _PASSING = {"id", "created", "obfuscation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class RecordedReply:
     """One reply, and the call that it answered."""
 
     slot: Slot | None = None
@@ -62,7 +62,7 @@ class Recording:
                     return said
         return ""
 
-    def says_the_same(self, other: "Recording") -> bool:
+    def says_the_same(self, other: "RecordedReply") -> bool:
         """Whether nothing but ids and times differs, so that to keep either is as good."""
         return (self.api, self.kind) == (other.api, other.kind) and (
             self.content == other.content or _lasting(self) == _lasting(other)
@@ -73,14 +73,14 @@ class Recording:
         return asdict(self)
 
 
-def from_json(document: Mapping[str, Any]) -> Recording:
+def from_json(document: Mapping[str, Any]) -> RecordedReply:
     """What `to_json` gave.
 
     Raises:
         TypeError: It is something else.
     """
     slot = document["slot"]
-    return Recording(**{**document, "slot": Slot(**slot) if slot else None})
+    return RecordedReply(**{**document, "slot": Slot(**slot) if slot else None})
 
 
 def read_content(kind: str, body: bytes) -> Any:
@@ -125,7 +125,7 @@ def _data(events: list[str]) -> Iterator[str]:
                 yield line.removeprefix("data:").strip()
 
 
-def _lasting(recording: Recording) -> Any:
+def _lasting(recording: RecordedReply) -> Any:
     if recording.kind == JSON:
         return _without_passing(recording.content)
     if recording.kind == EVENTS:

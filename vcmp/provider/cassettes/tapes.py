@@ -10,7 +10,7 @@ from vcmp.calls import Source
 from vcmp.provider.cassettes.choosing import choose
 from vcmp.provider.cassettes.folder import Cassette, Entry, Request
 from vcmp.provider.cassettes.misses import exhausted, missing
-from vcmp.provider.cassettes.recordings import Recording
+from vcmp.provider.cassettes.recordings import RecordedReply
 from vcmp.provider.marks import Mark
 
 
@@ -24,7 +24,7 @@ class Tape(Protocol):
         """The mark with a number, when the sender gave none: calls in order of arrival."""
         ...
 
-    def find(self, request: Request, mark: Mark, /) -> Recording | None:
+    def find(self, request: Request, mark: Mark, /) -> RecordedReply | None:
         """The recorded reply; None when a model has to be asked.
 
         Raises:
@@ -32,7 +32,7 @@ class Tape(Protocol):
         """
         ...
 
-    def keep(self, request: Request, mark: Mark, reply: Recording, /) -> None:
+    def keep(self, request: Request, mark: Mark, reply: RecordedReply, /) -> None:
         """Take in what a model replied."""
         ...
 
@@ -63,10 +63,10 @@ class _Keeping(_Counting):
         self._kept: dict[Any, str] = {}
         self._keeping = threading.Lock()
 
-    def keep(self, request: Request, mark: Mark, reply: Recording) -> None:
+    def keep(self, request: Request, mark: Mark, reply: RecordedReply) -> None:
         """Put a reply into the cassette; a call that was repeated counts once."""
 
-        def may_replace(there: Recording) -> bool:
+        def may_replace(there: RecordedReply) -> bool:
             known = self._kept.get((request.digest, there.place))
             return self._replaces if known is None else bool(mark.token) and known == mark.token
 
@@ -84,7 +84,7 @@ class Recorder(_Keeping):
     source: Source = "live"
     _replaces = True
 
-    def find(self, _request: Request, _mark: Mark, /) -> Recording | None:
+    def find(self, _request: Request, _mark: Mark, /) -> RecordedReply | None:
         """Nothing: every call is made anew."""
         return None
 
@@ -94,7 +94,7 @@ class Cache(_Keeping):
 
     source: Source = "cached"
 
-    def find(self, request: Request, mark: Mark) -> Recording | None:
+    def find(self, request: Request, mark: Mark) -> RecordedReply | None:
         """The reply of the same slot, or of another one that was there before this run.
 
         Versions that run side by side and ask the same are not answered with one reply: whether
@@ -137,7 +137,7 @@ class Player(_Counting):
         """The models that say they replied."""
         return {reply.model for entry in self._entries.values() for reply in entry.replies}
 
-    def find(self, request: Request, mark: Mark) -> Recording:
+    def find(self, request: Request, mark: Mark) -> RecordedReply:
         """The recorded reply.
 
         Raises:
@@ -148,7 +148,7 @@ class Player(_Counting):
             raise missing(request, list(self._entries.values()), self.folder)
         return self._choose(entry, mark)
 
-    def _choose(self, entry: Entry, mark: Mark) -> Recording:
+    def _choose(self, entry: Entry, mark: Mark) -> RecordedReply:
         """Calls that nobody marked, then or now, are matched in order of their arrival."""
         number = mark.number or 0
         found = choose(entry.replies, mark.slot, number) if mark.slot else None
@@ -160,5 +160,5 @@ class Player(_Counting):
             return loose[turn]
         raise exhausted(entry.replies, mark.slot, number, self.folder)
 
-    def keep(self, _request: Request, _mark: Mark, _reply: Recording, /) -> None:
+    def keep(self, _request: Request, _mark: Mark, _reply: RecordedReply, /) -> None:
         """Nothing: no model is asked."""
