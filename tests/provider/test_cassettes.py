@@ -182,6 +182,53 @@ def test_streams_pass_as_they_come_and_are_played_whole():
     assert [(c.output_tokens, c.finish) for c in calls] == [(5, "stop")] * 2
 
 
+def test_a_stream_is_passed_on_before_it_has_ended():
+    """An agent that shows words as they come does so while it is recorded."""
+    server = OpenAIServer(lambda *_: "one two", faults=lambda *_: ("drip", 0.002))
+    with recording(server), openai.OpenAI() as client:
+        stream = iter(client.chat.completions.create(**WHERE, stream=True))
+        next(stream)
+        in_flight = server.in_flight
+        rest = list(stream)
+
+    assert (in_flight, len(rest)) == (1, 3)
+    assert documents()[0]["replies"][0]["content"][-2:] == ["data: [DONE]", ""]
+
+
+def test_a_reply_that_cannot_be_kept_still_reaches_the_agent():
+    """It is paid for; and the recording does not pass for a whole one."""
+    Path("cassettes").write_text("in the way", encoding="utf-8")
+    told: list[tuple[str, Call]] = []
+    with (
+        OpenAIServer(lambda *_: "Soon.") as server,
+        pytest.raises(EvaluationError) as caught,
+        answered(Record(upstream=server.base_url)),
+    ):
+        told.append(ask())
+
+    ((said, call),) = told
+    assert (said, call.attempts) == ("Soon.", 1)
+    assert str(caught.value) == (
+        "provider=record: cassettes is not complete: [Errno 17] File exists: 'cassettes'\n"
+        "  The results are. Make room or give access, and record again"
+    )
+
+
+def test_a_damaged_file_of_the_cache_is_told_and_not_paid_over():
+    """Once, since to try again would not mend it."""
+    with OpenAIServer() as server:
+        provider = Compatible(server.base_url, cache=True)
+        with answered(provider):
+            ask()
+        (path,) = Path("outputs/.cassettes").iterdir()
+        path.write_text("{", encoding="utf-8")
+        with answered(provider), pytest.raises(openai.UnprocessableEntityError) as caught:
+            ask()
+
+    assert message_of(caught.value).startswith(f"{path}: is no recording (")
+    assert len(server.requests) == 1
+
+
 def test_the_source_is_known_of_raw_replies_too():
     """However the agent reads them."""
     with recording(OpenAIServer()):
@@ -366,7 +413,7 @@ def test_a_miss_names_the_nearest_recording_and_where_it_differs():
     assert str(ended.value) == f"provider=replay: {message}"
     assert ended.value.exit_code == 4
     (call,) = calls
-    assert (call.failure, call.attempts, call.source) == ("missing", 1, "live")
+    assert (call.failure, call.attempts, call.source) == ("missing", 1, "replayed")
 
 
 def test_a_field_that_is_not_there_differs_too():

@@ -145,6 +145,8 @@ class Exchange:
             return
         self._ended = True
         origin = origins.take(self._mark.token) if self._mark else Origin()
+        if isinstance(error, ElsewhereError):
+            origin = Origin(source="replayed")  # nothing was sent
         if self._options.method.lower() == "post":
             self._context.run(record, self._call(reading or Reading(), error, origin))
 

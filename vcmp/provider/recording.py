@@ -37,6 +37,7 @@ class Record:
 
     Raises:
         ConfigError: `upstream` is no address; on entering, when the variable is not set.
+        EvaluationError: On leaving, when a reply could not be kept; the agent has had it.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Record:
         self._api_key_env = api_key_env
         self._optional = upstream is not None or api_key_env is None
         self._scripted = False
+        self._tape = Recorder(Cassette(Path(cassette)))
         self._entered = ExitStack()
 
     @property
@@ -69,8 +71,8 @@ class Record:
     def __enter__(self) -> Self:
         key = self._key()
         self._scripted = _is_scripted(self.upstream, key)
-        tape = Recorder(Cassette(Path(self.cassette)))
-        url = self._entered.enter_context(deck(tape, self.upstream))
+        self._tape = Recorder(Cassette(Path(self.cassette)))
+        url = self._entered.enter_context(deck(self._tape, self.upstream))
         self._entered.enter_context(openai_environment(url, key, self.upstream))
         return self
 
@@ -79,8 +81,13 @@ class Record:
             return optional_key(self._api_key_env, "record")
         return required_key(self._api_key_env, "record")
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
         self._entered.close()
+        if kind is None and self._tape.failure:
+            raise EvaluationError(
+                f"provider=record: {self.cassette} is not complete: {self._tape.failure}\n"
+                "  The results are. Make room or give access, and record again"
+            )
 
 
 def _is_scripted(url: str, key: str) -> bool:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 from vcmp.digests import canonical_json
+from vcmp.errors import ResultsError
 from vcmp.provider import origins, shapes
 from vcmp.provider.cassettes.folder import Request
 from vcmp.provider.cassettes.misses import MissingError, unreadable
@@ -44,9 +45,9 @@ def deck(tape: Tape, url: str = "", *, alone: Refuse | None = None) -> Iterator[
         with origins.serving(server.url, alone=alone):
             yield server.url
     finally:
+        server.stop()  # first: replies that are under way have a moment to be kept
         if upstream:
             upstream.close()
-        server.stop()
 
 
 class Deck(BaseHTTPRequestHandler):
@@ -76,7 +77,11 @@ class Deck(BaseHTTPRequestHandler):
             elif self.upstream is None:
                 raise unreadable()
         except MissingError as error:
+            origins.tell(mark.token, Origin(source=self.tape.source))
             self._refuse(str(error))
+            return
+        except ResultsError as error:  # a damaged file, which no repetition mends
+            self._fail(422, "invalid_request_error", str(error))
             return
         if found is None:
             self._ask(body, request, mark)
@@ -149,8 +154,11 @@ class Deck(BaseHTTPRequestHandler):
     def _refuse(self, message: str) -> None:
         if self.refused:
             self.refused(message)
-        error = shapes.error_body(message, "invalid_request_error", code=shapes.NO_RECORDING)
-        self._send(404, {"Content-Type": JSON}, json.dumps(error).encode())
+        self._fail(404, "invalid_request_error", message, shapes.NO_RECORDING)
+
+    def _fail(self, status: int, kind: str, message: str, code: str | None = None) -> None:
+        error = shapes.error_body(message, kind, code=code)
+        self._send(status, {"Content-Type": JSON}, json.dumps(error).encode())
 
     def _break(self, error: Exception, begun: bool) -> None:
         """Let the client see what has become of its request."""
@@ -158,8 +166,7 @@ class Deck(BaseHTTPRequestHandler):
         if not begun:
             what = f"{type(error).__name__}: {error}".rstrip(": ")
             message = f"{self.upstream and self.upstream.api} did not reply ({what})"
-            document = shapes.error_body(message, "server_error")
-            self._send(502, {"Content-Type": JSON}, json.dumps(document).encode())
+            self._fail(502, "server_error", message)
 
     def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self._begin(status, headers)

@@ -1,6 +1,6 @@
 """What to say when there is no recording: the nearest one, and where it differs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,16 @@ class MissingError(LookupError):
     """A reply was to be played that nobody has recorded."""
 
 
-def missing(request: Request, entries: Sequence[Entry], folder: Path) -> MissingError:
-    """The error for a request that was never recorded."""
-    return MissingError(
-        f"no recording of this call in {folder}. {_nearest(request, entries)}{REMEDY}"
-    )
+def missing(request: Request, entries: Iterable[Entry] | None, folder: Path) -> MissingError:
+    """The error for a request that was never recorded.
+
+    Args:
+        request: What is asked.
+        entries: Among which to look for the nearest; None not to look.
+        folder: Where they are.
+    """
+    nearest = "" if entries is None else _nearest(request, entries)
+    return MissingError(f"no recording of this call in {folder}. {nearest}{REMEDY}")
 
 
 def exhausted(
@@ -68,7 +73,7 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
 
 
-def _nearest(request: Request, entries: Sequence[Entry]) -> str:
+def _nearest(request: Request, entries: Iterable[Entry]) -> str:
     """The entry with the fewest differing fields; of several, where the first one differs last."""
     same = (request.method, request.path)
     alike = [e for e in entries if (e.request.method, e.request.path) == same]

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vcmp.calls import Source
+from vcmp.errors import ResultsError
 from vcmp.provider.cassettes.choosing import choose
 from vcmp.provider.cassettes.folder import Cassette, Entry, Request
 from vcmp.provider.cassettes.misses import exhausted, missing
 from vcmp.provider.cassettes.recordings import RecordedReply
 from vcmp.provider.marks import Mark
+
+EXPLAINED = 20
+"""So many misses name the nearest recording; to look for it takes time, and nobody reads more."""
 
 
 class Tape(Protocol):
@@ -60,18 +64,27 @@ class _Keeping(_Counting):
     def __init__(self, cassette: Cassette) -> None:
         super().__init__()
         self.cassette = cassette
+        self.failure: Exception | None = None
+        """Why a reply could not be kept, the first time."""
         self._kept: dict[Any, str] = {}
         self._keeping = threading.Lock()
 
     def keep(self, request: Request, mark: Mark, reply: RecordedReply) -> None:
-        """Put a reply into the cassette; a call that was repeated counts once."""
+        """Put a reply into the cassette; a call that was repeated counts once.
+
+        A disk that is full takes no reply from the agent: it is paid for.
+        """
 
         def may_replace(there: RecordedReply) -> bool:
             known = self._kept.get((request.digest, there.place))
             return self._replaces if known is None else bool(mark.token) and known == mark.token
 
         with self._keeping:
-            kept = self.cassette.keep(request, reply, may_replace)
+            try:
+                kept = self.cassette.keep(request, reply, may_replace)
+            except (OSError, ResultsError) as failure:
+                self.failure = self.failure or failure
+                return
             self._kept[request.digest, kept.place] = mark.token
 
     _replaces = False
@@ -126,6 +139,7 @@ class Player(_Counting):
         self._entries: Mapping[str, Entry] = {
             entry.request.digest: entry for entry in cassette.entries()
         }
+        self._n_missed = 0
 
     @property
     def n_requests(self) -> int:
@@ -145,7 +159,9 @@ class Player(_Counting):
         """
         entry = self._entries.get(request.digest)
         if entry is None:
-            raise missing(request, list(self._entries.values()), self.folder)
+            self._n_missed += 1
+            explained = self._n_missed <= EXPLAINED
+            raise missing(request, self._entries.values() if explained else None, self.folder)
         return self._choose(entry, mark)
 
     def _choose(self, entry: Entry, mark: Mark) -> RecordedReply:
