@@ -352,7 +352,7 @@ def test_no_file_is_no_preference(tmp_path: Path):
          " quotes: line 1 column 2 (char 1)). Evaluate again."),
         ('{"schema": 9}', "", "preferences.json: written with layout 9, this vcmp reads 1."
          " Evaluate again, or use the vcmp that wrote it."),
-        ('{"schema": 1, "baseline": "b", "judges": {}}', "[", "preferences.jsonl: cannot be read"
+        ('{"schema": 1, "baseline": "b", "judges": {}}', "[\n", "preferences.jsonl: cannot be read"
          " (Expecting value: line 1 column 2 (char 1)). Evaluate again."),
     ],
 )  # fmt: skip

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcmp.console import announce, discard_output, make_console, present, tell_end
+from vcmp.console import announce, confirm, discard_output, make_console, present, tell_end
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
@@ -132,6 +132,7 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
         if resumes:
             sweep = take_up(sweep)
         announce(sweep, console)
+        confirm(sweep, console)
         # what has been imported stays: looking through it again and again takes a third of the time
         gc.freeze()
         evaluations = pipeline.run(

@@ -21,7 +21,7 @@ from vcmp.policies import build_policy
 from vcmp.results import SweepRecord
 from vcmp.secrets import scrub
 from vcmp.targets import Builder, imported_sources, refuse_inputs
-from vcmp.types import Dataset, Limits, Outcomes, Plan, Revision, Variant, Version
+from vcmp.types import Budget, Dataset, Limits, Outcomes, Plan, Revision, Variant, Version
 
 if TYPE_CHECKING:
     from vcmp.provider import Provider
@@ -51,6 +51,7 @@ class Settings:
     policy: Policy
     limits: Limits
     outcomes: Outcomes
+    budget: Budget
     record: SweepRecord
 
 
@@ -85,6 +86,7 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
         policy=build_policy(first["gate"], jobs[0].choices.get("gate", ""), builder),
         limits=Limits(**{key: first[key] for key in Limits.__slots__}),
         outcomes=Outcomes(**first["outcomes"]),
+        budget=Budget(**first["budget"]),
         record=SweepRecord(
             baseline=baseline,
             anchors=tuple(anchors),
@@ -193,6 +195,7 @@ def plan_sweep(settings: Settings, folder: Path) -> Sweep:
         plans=tuple(plans),
         folders=tuple(folder / number for number in numbers),
         limits=settings.limits,
+        budget=settings.budget,
         record=replace(
             settings.record,
             jobs=numbers,

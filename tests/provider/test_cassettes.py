@@ -34,6 +34,16 @@ def _folder(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
+class Unbraked:
+    """Lets every request be sent, whatever became of others."""
+
+    def requested(self) -> bool:
+        return False
+
+    def stop(self, reason: str) -> None:
+        pass
+
+
 def numbered(**how: Any) -> OpenAIServer:
     """A server that never says the same twice."""
     numbers = count()
@@ -42,7 +52,7 @@ def numbered(**how: Any) -> OpenAIServer:
 
 @contextmanager
 def answered(provider: Any, **limits: Any) -> Iterator[Any]:
-    with provider, meter(Limits(**limits), lambda: False):
+    with provider, meter(Limits(**limits), Unbraked()):
         yield provider
 
 
@@ -547,6 +557,7 @@ def test_two_processes_record_into_one_folder():
     code = (
         "import asyncio, sys, openai\n"
         "from vcmp.calls import Slot, collect\n"
+        "from vcmp.evaluation import Interrupt\n"
         "from vcmp.provider import Record, meter\n"
         "from vcmp.types import Limits\n"
         "async def ask(client, n):\n"
@@ -556,7 +567,7 @@ def test_two_processes_record_into_one_folder():
         "async def run():\n"
         "    async with openai.AsyncOpenAI() as client:\n"
         "        await asyncio.gather(*(ask(client, n) for n in range(32)))\n"
-        "with Record(upstream=sys.argv[1]), meter(Limits(), lambda: False):\n"
+        "with Record(upstream=sys.argv[1]), meter(Limits(), Interrupt()):\n"
         "    asyncio.run(run())\n"
     )
     with numbered() as server:

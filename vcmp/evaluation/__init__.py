@@ -10,8 +10,8 @@ values       what agents return, raise and use, as plain values
 """
 
 from vcmp.evaluation.interrupts import Interrupt
-from vcmp.evaluation.loop import Capture, Journal, Looks, evaluate, is_finished
-from vcmp.evaluation.order import schedule
+from vcmp.evaluation.loop import Capture, Journal, evaluate, is_finished
+from vcmp.evaluation.order import Looks, schedule
 from vcmp.evaluation.values import as_json, describe, time_awaited, total_usage
 
 __all__ = [

@@ -7,6 +7,7 @@ scorer raises, SystemExit included, stays with its case.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -17,11 +18,11 @@ from vcmp.calls import Call, Slot, collect
 from vcmp.errors import EvaluationError
 from vcmp.evaluation.attempts import DeadlineExceeded, answer, attempt, call, is_async
 from vcmp.evaluation.interrupts import Interrupt, heeded
-from vcmp.evaluation.order import schedule
+from vcmp.evaluation.order import ALL_AT_ONCE, Looks, schedule
 from vcmp.evaluation.outcomes import LACKS, outcome_of
 from vcmp.evaluation.threads import Workers
 from vcmp.evaluation.values import describe, time_awaited, total_usage
-from vcmp.types import Case, Evaluation, Limits, Plan, Result, Score, Usage
+from vcmp.types import Case, Evaluation, Limits, Plan, Result, Score, Usage, prefix
 
 OnResult = Callable[[int, Result], None]
 
@@ -48,17 +49,6 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """Planned looks at an evaluation that may end early."""
-
-    planned: int = 1
-    """Look k sees the first k of so many equal parts of the cases."""
-    enough: Callable[[], bool] = lambda: False
-    """Whether no further case is needed."""
-
-
-ALL_AT_ONCE = Looks()
 BLAMELESS = {"auth", "quota", "connection", "missing", "stopped"}
 """Failures of a call that say nothing about the agent, should they end the evaluation."""
 
@@ -85,7 +75,8 @@ def evaluate(
             started, those in flight get `interrupts.GRACE_S` seconds. A second signal ends the
             process.
             So does a reason given to its `stop`.
-        looks: In how many parts the cases are evaluated, and whether those so far are enough.
+        looks: In how many parts the cases are evaluated, and of whom the next part is needed. It
+            begins when the one before it has ended, so that nothing is asked in vain.
         known: By key, results of an earlier, unfinished run of the same plans: what is there is
             not asked for again, and `on_result` is not called with it. Of an answer that lacks
             scores only those are asked for.
@@ -93,8 +84,8 @@ def evaluate(
 
     Returns:
         One evaluation a plan, in their order; results in the order of the dataset. A case that was
-        in flight when the run was interrupted, and failed, has no result; nor has one that was not
-        needed.
+        in flight when the run was interrupted, and failed, has no result. A plan that was not
+        needed to the end has asked the cases up to that look, and is complete with them.
 
     Raises:
         EvaluationError: An agent ended the event loop.
@@ -139,32 +130,60 @@ class _Loop:
     known: Mapping[str, Result]
     journal: Journal | None
     threads: Workers = field(default_factory=Workers)
+    workers: list[asyncio.Task[None]] = field(default_factory=list)
     results: list[list[Result]] = field(default_factory=list)
     held: list[tuple[int, Result]] = field(default_factory=list)
     """Results that failed for what may yet end the evaluation."""
+    n_asked: list[int] = field(default_factory=list)
+    """Cases of each plan: fewer than all once a look was the last for which it was needed."""
 
     async def run(self) -> tuple[Evaluation, ...]:
         self.results = [[] for _ in self.plans]
-        jobs = schedule(self.plans, self.looks.planned)
-        workers = [asyncio.create_task(self._work(jobs)) for _ in range(self.limits.concurrency)]
-        with heeded(self.interrupt, workers):
-            # a row that cannot be kept stops the others: they would be paid for and lost
-            await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-            for worker in workers:
-                worker.cancel()
-            outcomes = await asyncio.gather(*workers, return_exceptions=True)
-        self.threads.close()
-        for outcome in outcomes:
+        self.n_asked = [len(plan.dataset.cases) for plan in self.plans]
+        try:
+            with heeded(self.interrupt, self.workers):
+                await self._look_by_look()
+        finally:
+            self.threads.close()
+        return tuple(map(self._assemble, range(len(self.plans))))
+
+    async def _look_by_look(self) -> None:
+        looks, wanted = self.looks.planned, set(range(len(self.plans)))
+        for look in range(1, looks + 1):
+            jobs = schedule(self.plans, look, looks)
+            await self._work_off(job for job in jobs if job[0] in wanted)
+            if self.interrupt.requested():
+                return
+            self._release()
+            if look == looks:
+                return
+            needless = wanted.difference(self.looks.wanted())
+            for plan in needless:
+                self.n_asked[plan] = prefix(self.n_asked[plan], look, looks)
+            wanted -= needless
+            if not wanted:
+                return
+
+    async def _work_off(self, jobs: Iterator[tuple[int, Case, int]]) -> None:
+        n = self.limits.concurrency
+        self.workers[:] = [asyncio.create_task(self._work(jobs)) for _ in range(n)]
+        # a row that cannot be kept stops the others: they would be paid for and lost
+        await asyncio.wait(self.workers, return_when=asyncio.FIRST_EXCEPTION)
+        for worker in self.workers:
+            worker.cancel()
+        for outcome in await asyncio.gather(*self.workers, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
-        if not self.interrupt.requested():
-            for plan, result in self.held:
-                self._keep(plan, result)
-        return tuple(map(self._assemble, range(len(self.plans))))
+
+    def _release(self) -> None:
+        """What was held did not end the evaluation: it counts as what it is."""
+        for plan, result in self.held:
+            self._keep(plan, result)
+        self.held.clear()
 
     async def _work(self, jobs: Iterator[tuple[int, Case, int]]) -> None:
         for number, case, repeat in jobs:
-            if self.interrupt.requested() or self.looks.enough():
+            if self.interrupt.requested():
                 return
             plan = self.plans[number]
             known = self.known.get(plan.key(case, repeat))
@@ -258,6 +277,11 @@ class _Loop:
         plan = self.plans[number]
         place = {case.id: number for number, case in enumerate(plan.dataset.cases)}
         rows = sorted(self.results[number], key=lambda row: (place[row.case_id], row.repeat))
+        asked = {
+            c.id: plan.repeats for c in plan.dataset.shuffled(plan.seed)[: self.n_asked[number]]
+        }
+        if self.interrupt.reason:
+            asked = dict(Counter(row.case_id for row in rows))
         return Evaluation(
             version=plan.version,
             dataset=plan.dataset,
@@ -266,6 +290,7 @@ class _Loop:
             results=tuple(rows),
             repeats=plan.repeats,
             seed=plan.seed,
+            asked=asked if self.interrupt.reason or len(asked) < len(place) else None,
             outcomes=plan.outcomes,
             stopped=self.interrupt.reason,
         )

@@ -39,7 +39,7 @@ def save(evaluation: Evaluation, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / ROWS, (line(asdict(result)) for result in evaluation.results))
     document = asdict(replace(evaluation, results=()))
-    del document["results"]
+    del document["results"], document["earlier"]
     document["dataset"]["digest"] = evaluation.dataset.digest
     document |= {"schema": SCHEMA, "metrics": summarize(evaluation)}
     replace_file(folder / "evaluation.json", [pretty(document)])

@@ -30,6 +30,7 @@ from vcmp.types.evaluations import (
     Usage,
     Variant,
     Version,
+    prefix,
 )
 from vcmp.types.verdicts import (
     Alert,
@@ -71,4 +72,5 @@ __all__ = [
     "Variant",
     "Verdict",
     "Version",
+    "prefix",
 ]

@@ -48,6 +48,11 @@ class Dataset:
         return tuple(cases)
 
 
+def prefix(n_cases: int, look: int, looks: int) -> int:
+    """How many cases, in the order in which they are evaluated, one of several looks sees."""
+    return -(-n_cases * look // looks)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """One configuration of an agent."""
@@ -220,15 +225,30 @@ class Evaluation:
     outcomes: Outcomes = field(default_factory=Outcomes)
     stopped: str = ""
     """Why it ended before its time, where not by a signal: "budget: …", "provider: …"."""
+    asked: Mapping[str, int] | None = None
+    """Results there should be, by case id, where that is not `repeats` of every case: a planned
+    look ended the evaluation, or something `stopped` it, and what came after was never asked."""
+    earlier: frozenset[str] = frozenset()
+    """Cases that earlier runs had asked, where those are pooled with this one."""
+
+    def n_asked_of(self, case_id: str) -> int:
+        """Results there should be of a case of the dataset."""
+        return self.repeats if self.asked is None else self.asked.get(case_id, 0)
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases that were asked, in the order of the dataset."""
+        return tuple(case for case in self.dataset.cases if self.n_asked_of(case.id))
 
     @property
     def n_asked(self) -> int:
-        """Results that a complete evaluation has."""
-        return len(self.dataset.cases) * self.repeats
+        """Results there should be: those of an evaluation that a planned look ended, up to it."""
+        return sum(self.n_asked_of(case.id) for case in self.dataset.cases)
 
     @property
     def complete(self) -> bool:
-        return len(self.results) == self.n_asked
+        """Whether it came to its end, and nothing that was asked is missing."""
+        return len(self.results) == self.n_asked and not self.stopped
 
 
 class Agent(Protocol):

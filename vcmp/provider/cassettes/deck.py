@@ -15,6 +15,7 @@ from vcmp.provider.cassettes.misses import MissingError, unreadable
 from vcmp.provider.cassettes.recordings import EVENTS, JSON, RecordedReply, read_content
 from vcmp.provider.cassettes.tapes import Tape
 from vcmp.provider.cassettes.upstream import Upstream, headers_of
+from vcmp.provider.failures import NOT_RECORDED
 from vcmp.provider.marks import HEADER, Mark, read_mark
 from vcmp.provider.origins import Origin, Refuse
 from vcmp.provider.server import Server
@@ -154,7 +155,7 @@ class Deck(BaseHTTPRequestHandler):
     def _refuse(self, message: str) -> None:
         if self.refused:
             self.refused(message)
-        self._fail(404, "invalid_request_error", message, shapes.NO_RECORDING)
+        self._fail(404, "invalid_request_error", message, NOT_RECORDED)
 
     def _fail(self, status: int, kind: str, message: str, code: str | None = None) -> None:
         error = shapes.error_body(message, kind, code=code)
