@@ -20,8 +20,9 @@ import pytest
 from tests.openai_server import OpenAIServer
 from vcmp.calls import Call, Slot, collect
 from vcmp.errors import ConfigError, EvaluationError, ResultsError
-from vcmp.provider import Compatible, OpenAI, Record, Replay, Scripted, meter
-from vcmp.types import Limits
+from vcmp.evaluation import Interrupt
+from vcmp.provider import Compatible, OpenAI, Record, Replay, Scripted, StoppedError, meter
+from vcmp.types import Budget, Limits
 
 KEY = "sk-canary-7f3a9b1c2d4e"
 WHERE: Any = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Where is it?"}]}
@@ -645,6 +646,41 @@ def test_the_cache_serves_what_was_asked_before_repeat_by_repeat():
     assert len(server.requests) == 3
     assert files("outputs/.cassettes")
     assert provider.answerer.reuses
+
+
+def test_what_is_served_from_the_cache_is_not_charged_to_the_budget():
+    """No money is spent on it now."""
+    brake = Interrupt()
+    with numbered() as server:
+        provider = Compatible(server.base_url, cache=True)
+        with answered(provider):
+            ask(place())
+        with provider, meter(Limits(), brake, Budget(calls=1)):
+            assert [ask(place())[1].source for _ in range(3)] == ["cached"] * 3
+            assert ask(place(repeat=1))[1].source == "live"
+            with pytest.raises(StoppedError):
+                ask(place(repeat=2))
+
+    assert brake.reason.startswith("budget: ")
+    assert len(server.requests) == 2
+
+
+def test_a_miss_ends_the_evaluation():
+    """What is not there will not come."""
+    with recording(OpenAIServer()):
+        ask()
+    brake = Interrupt()
+    provider = Replay()
+    with (
+        pytest.raises(EvaluationError),
+        provider,
+        meter(Limits(), brake),
+        pytest.raises(openai.NotFoundError),
+    ):
+        ask(temperature=0.2)
+
+    assert brake.reason.startswith("provider: NotFoundError: ")
+    assert provider.missed[0] in brake.reason
 
 
 def test_versions_that_run_side_by_side_are_not_answered_with_one_reply():
