@@ -148,6 +148,22 @@ def test_earlier_runs_of_the_same_version_are_pooled(tracker: MlflowTracker, rec
     assert baselines.gather(Wanted(plans=(again,)), None).earlier[0].evaluations == ()
 
 
+def test_what_may_have_been_said_before_is_not_pooled(tracker: MlflowTracker, record: Record):
+    """A replay, or a run with a cache, would count one reply as often as it is played."""
+    replayed = replace(OPENAI, name="replay", reuses=True)
+    mine = run("basic", "first", answerer=replayed)
+    record(mine)
+    record(run("basic", "the same again", answerer=replayed))
+    again = replace(plan(mine, "basic"), version=mine.version, answerer=replayed)
+    other = replace(plan(mine, "empathetic"), answerer=replayed)
+
+    alone = baselines.gather(Wanted(plans=(again,)), tracker)
+    compared = baselines.gather(Wanted(plans=(other,), baseline="basic"), tracker)
+
+    assert (alone.earlier[0].evaluations, alone.notes) == ((), ())
+    assert outputs(compared.baseline.evaluations) == ["the same again"]
+
+
 def test_nothing_is_pooled_outside_of_git(tracker: MlflowTracker, record: Record):
     """Nobody knows whether the code is the same."""
     made = replace(FULL, version=version("basic", commit=""))

@@ -9,6 +9,8 @@ from tests.conftest import ROOT
 from vcmp.composition import compose
 from vcmp.config import plan_sweep, settle
 from vcmp.project import folder_overrides
+from vcmp.provider.cassettes.folder import Cassette, Request
+from vcmp.provider.cassettes.recordings import RecordedReply
 from vcmp.screening import arrange
 from vcmp.tracking import set_defaults
 
@@ -33,6 +35,10 @@ def test_choice_composes_and_builds(path: Path, tmp_path: Path, monkeypatch: pyt
         arguments.pop()
     if path.stem == "compatible":
         arguments.append("provider.base_url=http://127.0.0.1:9/v1")
+    if path.stem == "replay":
+        arguments.append(f"provider.cassette={tmp_path}/taped")
+        asked = Request(method="GET", path="/models", body=None)
+        Cassette(tmp_path / "taped").keep(asked, RecordedReply(content={}), lambda _there: True)
 
     jobs = compose([*arrange(arguments), *folder_overrides(tmp_path)], conf=CONF)
     settings = settle(jobs, project=ROOT, command="")

@@ -5,6 +5,8 @@ its case. The collection travels in a context variable, so it follows the case t
 worker threads, and interleaved cases do not mix.
 """
 
+import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +20,18 @@ Failure = Literal[
 """Kinds of errors of a call: the key is refused; the account is empty; too many requests; another
 request that the server refuses; it breaks; it is not there; it takes too long; its reply cannot be
 read; no recording of it; it was not sent any more."""
+Source = Literal["live", "cached", "replayed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """What a call is made for, the same in every run of the same evaluation."""
+
+    variant: str
+    case_id: str
+    repeat: int
+    scorer: str = ""
+    """The metric that is being scored; "" for the agent's own calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +64,31 @@ class Call:
     """Which kind of error it was; "" for none."""
     fingerprint: str = ""
     """The provider's name for the configuration that answered (`system_fingerprint`)."""
+    source: Source = "live"
+    """Whether a model was asked, or the reply is one that was recorded: then `latency_s` is no
+    model's, and `cost_usd` is what was paid when it was recorded."""
 
 
 @dataclass(slots=True)
 class _Collection:
+    slot: Slot | None = None
     calls: list[Call] = field(default_factory=list)
     open: bool = True
+    asked: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 _collection: ContextVar[_Collection | None] = ContextVar("vcmp_calls", default=None)
 
 
 @contextmanager
-def collect() -> Iterator[list[Call]]:
-    """Collect the calls made inside the block, in the order in which they ended."""
-    collection = _Collection()
+def collect(slot: Slot | None = None) -> Iterator[list[Call]]:
+    """Collect the calls made inside the block, in the order in which they ended.
+
+    Args:
+        slot: What they are made for.
+    """
+    collection = _Collection(slot)
     token = _collection.set(collection)
     try:
         yield collection.calls
@@ -84,3 +108,23 @@ def abandoned() -> bool:
     """Whether this code runs for a case that has ended without it: its answer came too late."""
     collection = _collection.get()
     return collection is not None and not collection.open
+
+
+def slot() -> Slot | None:
+    """What the calls made here are for; None outside of an evaluation."""
+    collection = _collection.get()
+    return None if collection is None else collection.slot
+
+
+def take_number(request: str) -> int:
+    """How many calls with the same request were begun before this one, in the same collection.
+
+    Args:
+        request: Digest of what is asked.
+    """
+    collection = _collection.get()
+    if collection is None:
+        return 0
+    with collection.lock:
+        collection.asked[request] += 1
+        return collection.asked[request] - 1

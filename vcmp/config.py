@@ -258,7 +258,10 @@ def _rerun(job: Job, project: Path) -> tuple[str, ...]:
     path = job.config["dataset"]["path"]
     if not path.startswith(MLFLOW):
         path = str(project / path)
-    return (*choices, *kept, f"dataset.path='{path}'", f"app={job.config['app']}")
+    kept = [*kept, f"dataset.path='{path}'", f"app={job.config['app']}"]
+    if cassette := job.config["provider"].get("cassette"):
+        kept.append(f"provider.cassette='{project / cassette}'")
+    return (*choices, *kept)
 
 
 def _build(settings: Settings, number: int) -> Plan:

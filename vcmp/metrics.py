@@ -17,12 +17,17 @@ def measure(result: Result, measurement: str) -> float | None:
         return None
     match measurement:
         case "latency_s":
-            return result.latency_s
+            return None if is_recorded(result) else result.latency_s
         case "output_chars":
             return float(len(text_of(result.output)))
         case _:
             value = getattr(result.usage, measurement)
             return None if value is None else float(value)
+
+
+def is_recorded(result: Result) -> bool:
+    """Whether a reply in it was a recorded one: how long that took says nothing of a model."""
+    return any(call.source != "live" for call in result.calls)
 
 
 def text_of(output: object) -> str:
@@ -68,8 +73,8 @@ def summarize(evaluation: Evaluation) -> dict[str, float]:
     `<scorer>/mean` (over cases, in [0, 1]); `error_rate` (over results); `latency_s/mean`, `/min`,
     `/max`, `/p50`, `/p95`, `/p99` (seconds); `input_tokens/mean`, `output_tokens/mean`,
     `output_chars/mean`; `input_tokens/total`, `output_tokens/total`, `cost_usd/total`. What is
-    unknown is absent: cost when one call's price is unknown, and latency and cost when the answers
-    were scripted.
+    unknown is absent: cost when one call's price is unknown, latency of results with a recorded
+    reply, and latency and cost when the answers were scripted.
     """
     metrics: dict[str, float] = {}
     for scorer in evaluation.scorers:

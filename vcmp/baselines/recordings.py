@@ -43,15 +43,20 @@ def is_same(one: Version, other: Version) -> bool:
 
 
 def earlier_runs(plan: Plan, tracker: MlflowTracker) -> tuple[Recording, ...]:
-    """What has been recorded of the plan's own version on its dataset, by its yardstick."""
-    return _alike(plan, tracker) if plan.version.revision else ()
+    """What has been recorded of the plan's own version on its dataset, by its yardstick.
+
+    Nothing where answers are used again: what was said once must not count twice.
+    """
+    return _alike(plan, tracker) if plan.version.revision and not plan.answerer.reuses else ()
 
 
 def all_runs(recording: Recording, tracker: MlflowTracker) -> tuple[Recording, ...]:
-    """The recording and all others of its version, dataset and yardstick, newest first."""
-    if recording.evaluation.version.revision is None:
+    """The recording and all others of its version, dataset and yardstick, newest first; it alone
+    where those may repeat what it says."""
+    evaluation = recording.evaluation
+    if evaluation.version.revision is None or evaluation.answerer.reuses:
         return (recording,)
-    return _alike(recording.evaluation, tracker)
+    return _alike(evaluation, tracker)
 
 
 def _alike(made: Evaluation | Plan, tracker: MlflowTracker) -> tuple[Recording, ...]:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from vcmp.calls import Call, collect
+from vcmp.calls import Call, Slot, collect
 from vcmp.errors import EvaluationError
 from vcmp.evaluation.attempts import DeadlineExceeded, answer, attempt, call, is_async
 from vcmp.evaluation.interrupts import Interrupt, heeded
@@ -221,7 +221,7 @@ class _Loop:
             else nullcontext(tuple)
         )
         started, clock = time.time(), time.perf_counter()
-        with collect() as calls, trace as spans:
+        with collect(_slot(plan, case, repeat)) as calls, trace as spans:
             deadline_s = self.limits.case_deadline_s
             output, failure = await attempt(
                 deadline_s, answer, plan.agent, case.inputs, self.threads
@@ -261,7 +261,7 @@ class _Loop:
         calls: list[Call] = []
 
         async def judge(name: str) -> Score:
-            with collect() as own:
+            with collect(_slot(plan, case, answer.repeat, name)) as own:
                 score = await self._judge(plan.scorers[name], case, answer.output)
             calls.extend(own)
             if self.journal and plan.cards[name].judge and score.value is not None:
@@ -313,3 +313,8 @@ def is_finished(result: Result, plan: Plan) -> bool:
 def is_whole(result: Result) -> bool:
     """Whether the agent answered and every scorer could tell."""
     return not result.error and all(score.value is not None for score in result.scores.values())
+
+
+def _slot(plan: Plan, case: Case, repeat: int, scorer: str = "") -> Slot:
+    variant = plan.version.variant.name
+    return Slot(variant=variant, case_id=case.id, repeat=repeat, scorer=scorer)

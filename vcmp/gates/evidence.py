@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from vcmp.errors import suggest
 from vcmp.gates.policy import Policy
-from vcmp.metrics import CHARGED, MEASUREMENTS, quantile, summarize
+from vcmp.metrics import CHARGED, MEASUREMENTS, is_recorded, quantile, summarize
 from vcmp.statistics import (
     Change,
     Evidence,
@@ -230,11 +230,20 @@ def _unscored(comparison: Comparison, metric: str) -> Lack:
 def _unmeasured(comparison: Comparison, metric: str) -> Lack:
     sides = (comparison.baseline, comparison.candidate)
     scripted = mean_of(metric) in CHARGED and any(side.answerer.scripted for side in sides)
+    recorded = mean_of(metric) == "latency_s" and any(
+        is_recorded(result) for side in sides for result in side.results
+    )
+    why = (
+        ": the answers are scripted, no language model was called"
+        if scripted
+        else ": the answers were recorded, and no model was waited for"
+        if recorded
+        else ""
+    )
     return Lack(
         outcome="inconclusive",
-        observed=f"{metric} was not measured"
-        + (": the answers are scripted, no language model was called" if scripted else ""),
+        observed=f"{metric} was not measured{why}",
         advice="Choose a provider that calls a model, or take this rule out of the gate."
-        if scripted
+        if why
         else "Take this rule out of the gate, or let the agent's calls report it.",
     )

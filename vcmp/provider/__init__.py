@@ -8,11 +8,21 @@ it; on leaving, the environment is as it was.
 from typing import Protocol, Self
 
 from vcmp.provider.meter import StoppedError, meter
+from vcmp.provider.recording import Record, Replay
 from vcmp.provider.remote import Compatible, OpenAI
 from vcmp.provider.scripted import Scripted
 from vcmp.types import Answerer
 
-__all__ = ["Compatible", "OpenAI", "Provider", "Scripted", "StoppedError", "meter"]
+__all__ = [
+    "Compatible",
+    "OpenAI",
+    "Provider",
+    "Record",
+    "Replay",
+    "Scripted",
+    "StoppedError",
+    "meter",
+]
 
 
 class Provider(Protocol):

@@ -11,6 +11,7 @@ from typing import Any
 from vcmp.digests import digest_of
 from vcmp.provider.faq import Faq
 from vcmp.provider.inquiries import read_inquiry
+from vcmp.provider.marks import Mark
 from vcmp.provider.replies import after_tool, choose_entry, compose, read_style
 from vcmp.provider.requests import Request
 from vcmp.provider.shapes import Reply, cut_text
@@ -22,9 +23,10 @@ from vcmp.provider.verdicts import judge
 class Clerk:
     """Answers from an FAQ.
 
-    The variation of an answer is drawn from the digest of the request's body and from how many
-    requests with the same body came before it, so a run is reproducible and its repeats differ. At
-    temperature 0 nothing varies.
+    The variation of an answer is drawn from the digest of the request's body and from its place:
+    the slot it is marked with and its number there, so that a resumed run gets the answers of an
+    undisturbed one; without a mark, how many requests with the same body came before it. So a run
+    is reproducible, and its repeats differ. At temperature 0 nothing varies.
     """
 
     def __init__(self, faq: Faq) -> None:
@@ -32,18 +34,22 @@ class Clerk:
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def answer(self, request: Request, body: Mapping[str, Any]) -> Reply:
-        """The reply to `request`, which was read from `body`."""
+    def answer(self, request: Request, body: Mapping[str, Any], mark: Mark | None = None) -> Reply:
+        """The reply to `request`, which was read from `body`.
+
+        Args:
+            request: What is asked.
+            body: The same, as it came.
+            mark: What it is made for.
+        """
         digest = digest_of(body)
-        with self._lock:
-            number = self._asked[digest]
-            self._asked[digest] += 1
+        place = self._place(digest, mark or Mark())
         tool = choose_tool(request)
-        chance = random.Random(f"{digest} {number}")
+        chance = random.Random(f"{digest} {place}")
         text = "" if tool else self._write(request, chance)
         text, cut = cut_text(text, request.max_tokens)
         return Reply(
-            id=digest_of([digest, number])[:24],
+            id=digest_of([digest, place])[:24],
             created_s=int(time.time()),
             text=text,
             cut=cut,
@@ -51,6 +57,14 @@ class Clerk:
             input_tokens=request.n_tokens,
             output_tokens=count_tokens(tool.get("arguments", text)),
         )
+
+    def _place(self, digest: str, mark: Mark) -> str:
+        if mark.slot and mark.number is not None:
+            slot = mark.slot
+            return f"{slot.variant} {slot.case_id} {slot.repeat} {slot.scorer} {mark.number}"
+        with self._lock:
+            self._asked[digest] += 1
+            return str(self._asked[digest] - 1)
 
     def _write(self, request: Request, chance: random.Random) -> str:
         inquiry = read_inquiry(request.messages, request.schema)

@@ -8,8 +8,12 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any
 
-from vcmp.calls import Call, Failure, abandoned, record
+from vcmp.calls import Call, Failure, abandoned, record, slot, take_number
+from vcmp.digests import digest_of
+from vcmp.provider import origins
 from vcmp.provider.failures import PASSING, BrokenReplyError, StoppedError, failure_of
+from vcmp.provider.marks import HEADER, Mark
+from vcmp.provider.origins import ElsewhereError, Origin
 from vcmp.provider.patience import within
 from vcmp.provider.prices import cost_usd
 from vcmp.provider.purse import Price
@@ -52,13 +56,32 @@ class Exchange:
         self._first = self._last = time.perf_counter()
         self._begun_s = 0.0
         self._ended = False
+        self._mark: Mark | None = None
+
+    def _marked(self) -> Mark | None:
+        """What one of vcmp's own servers is told of the request; nothing for any other."""
+        if not origins.is_own(str(self._client.base_url)):
+            return None
+        of = slot()
+        asked = digest_of([self._options.method, self._options.url, self._body])
+        return Mark(
+            slot=of,
+            number=None if of is None else take_number(asked),
+            token=origins.expect() if self._asks else "",
+        )
 
     def turns(self) -> Generator[float]:
         """Seconds to wait, again and again, until an attempt may begin.
 
         Raises:
             StoppedError: Nothing is to be sent any more.
+            ElsewhereError: Only recordings may answer, and the client does not ask for them.
         """
+        try:
+            origins.refuse_elsewhere(str(self._client.base_url))
+        except ElsewhereError as refusal:
+            self.end(error=refusal)
+            raise
         place = self._throttle.line_up()
         try:
             self._check_stop()
@@ -82,6 +105,8 @@ class Exchange:
                 self._traffic.brake.stop(over)
                 self._check_stop()
             self._reserved = worst
+        if not self._attempts:
+            self._mark = self._marked()
         self._attempts += 1
         self._last = time.perf_counter()
         self._begun_s = time.monotonic()
@@ -104,6 +129,9 @@ class Exchange:
 
         options = self._options.model_copy()
         options.max_retries = 0
+        if self._mark is not None:
+            given = {} if isinstance(options.headers, openai.NotGiven) else options.headers
+            options.headers = {**given, HEADER: self._mark.write()}
         if timeout_s is not None:
             asked = options.timeout
             asked = self._client.timeout if isinstance(asked, openai.NotGiven) else asked
@@ -183,16 +211,22 @@ class Exchange:
         if self._ended or not self._asks:
             return
         self._ended = True
-        call = self._call(reading or Reading(), error)
+        origin = origins.take(self._mark.token) if self._mark else Origin()
+        if isinstance(error, ElsewhereError):
+            origin = Origin(source="replayed")  # nothing was sent
+        call = self._call(reading or Reading(), error, origin)
         if error is not None:
             self._note(call.failure, call.error)
-        self._settle(_price_of(call))
+        if call.source == "live":
+            self._settle(_price_of(call))
+        else:
+            self._settle(Price(), sent=False)
         self._context.run(record, call)
 
-    def _settle(self, spent: Price | None) -> None:
+    def _settle(self, spent: Price | None, *, sent: bool = True) -> None:
         """Put back what was set aside and not spent; None is unknown."""
         if self._reserved is not None:
-            self._traffic.purse.settle(self._reserved, spent or self._reserved)
+            self._traffic.purse.settle(self._reserved, spent or self._reserved, sent=sent)
             self._reserved = None
 
     def _note(self, failure: Failure, said: str) -> None:
@@ -200,7 +234,7 @@ class Exchange:
         if reason:
             self._traffic.brake.stop(scrub(reason))
 
-    def _call(self, reading: Reading, error: BaseException | None) -> Call:
+    def _call(self, reading: Reading, error: BaseException | None, origin: Origin) -> Call:
         return Call(
             api=self._options.url.strip("/").replace("/", "."),
             requested_model=self._model,
@@ -215,7 +249,7 @@ class Exchange:
                 reading.input_tokens,
                 reading.output_tokens,
                 reading.cached_tokens,
-                url=str(self._client.base_url),
+                url=origin.url or str(self._client.base_url),
             ),
             started_s=self._started_s,
             latency_s=time.perf_counter() - self._last,
@@ -224,6 +258,7 @@ class Exchange:
             error="" if error is None else _describe(error),
             failure="" if error is None else failure_of(error),
             fingerprint=reading.fingerprint,
+            source=origin.source,
         )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from vcmp.calls import Failure
+from vcmp.provider.origins import ElsewhereError
 
 OUT_OF_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 """Error codes that come with status 429 and that no waiting mends."""
@@ -29,6 +30,8 @@ def failure_of(error: BaseException) -> Failure:
     match error:
         case StoppedError():
             return "stopped"
+        case ElsewhereError():
+            return "missing"
         case openai.APIStatusError():
             return _of_status(error)
         case openai.APITimeoutError():

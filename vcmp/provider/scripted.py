@@ -11,6 +11,8 @@ from vcmp.provider import shapes
 from vcmp.provider.clerk import Clerk
 from vcmp.provider.environment import openai_environment
 from vcmp.provider.faq import load_faq
+from vcmp.provider.marks import HEADER, Mark, read_mark
+from vcmp.provider.origins import serving
 from vcmp.provider.requests import RequestError, read_chat, read_responses
 from vcmp.provider.server import Server
 from vcmp.types import Answerer
@@ -44,6 +46,7 @@ class Scripted:
     def __enter__(self) -> Self:
         server = Server(partial(Desk, Clerk(self._faq)))
         self._entered.callback(server.stop)
+        self._entered.enter_context(serving(server.url))
         self._entered.enter_context(openai_environment(server.url, API_KEY))
         return self
 
@@ -100,7 +103,7 @@ class Desk(BaseHTTPRequestHandler):
 
     def _chat(self, body: Mapping[str, Any]) -> None:
         request = read_chat(body)
-        reply = self.clerk.answer(request, body)
+        reply = self.clerk.answer(request, body, self._mark())
         if request.stream:
             self._write(200, "text/event-stream", shapes.chat_stream(reply, request.stream_usage))
         else:
@@ -108,11 +111,14 @@ class Desk(BaseHTTPRequestHandler):
 
     def _respond(self, body: Mapping[str, Any]) -> None:
         request = read_responses(body)
-        reply = self.clerk.answer(request, body)
+        reply = self.clerk.answer(request, body, self._mark())
         if request.stream:
             self._write(200, "text/event-stream", shapes.response_stream(reply))
         else:
             self._send(200, shapes.response_body(reply))
+
+    def _mark(self) -> Mark:
+        return read_mark(self.headers.get(HEADER))
 
     def _refuse(self, status: int, message: str, param: str | None = None) -> None:
         self._send(status, shapes.error_body(message, "invalid_request_error", param))

@@ -3,6 +3,7 @@
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,7 +46,7 @@ class Server(ThreadingHTTPServer):
                 self._open.pop(thread, None)
 
     def stop(self) -> None:
-        """Close the port and every connection; returns when the threads have ended."""
+        """Close the port and every connection; returns when the threads have ended, or in 2 s."""
         self.shutdown()
         self._accepting.join()
         self.server_close()
@@ -54,8 +55,9 @@ class Server(ThreadingHTTPServer):
         for connection in connections.values():
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        end = time.monotonic() + 2
         for thread in connections:
-            thread.join(timeout=2)
+            thread.join(timeout=max(0.0, end - time.monotonic()))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away in the middle of a reply is no news."""

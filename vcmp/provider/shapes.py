@@ -9,7 +9,6 @@ from vcmp.provider.tokens import split_tokens
 
 MODEL = "vcmp-scripted"
 """What the scripted provider says answered, whatever model was asked for."""
-
 MAX_PIECES = 4096
 """A stream has at most this many pieces: those of a long text are longer than a token."""
 

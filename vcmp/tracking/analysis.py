@@ -11,6 +11,7 @@ from typing import Any
 from vcmp.metrics import quantile, text_of
 from vcmp.tracking.catalog import RecordedVersion, find_version
 from vcmp.tracking.store import Session, pages
+from vcmp.tracking.traces import RECORDED
 
 PAGE = 200
 RUN = "mlflow.sourceRun"
@@ -96,7 +97,11 @@ def _traces(
 def summarize(version: RecordedVersion, traces: list[Any]) -> TraceSummary:
     """Sum up MLflow traces."""
     answered = [trace for trace in traces if trace.info.state != "ERROR"]
-    latencies = [t.info.execution_duration / 1000 for t in answered if t.info.execution_duration]
+    latencies = [
+        trace.info.execution_duration / 1000
+        for trace in answered
+        if trace.info.execution_duration and RECORDED not in trace.info.tags
+    ]
     lengths = [len(text_of(_output(trace))) for trace in answered]
     return TraceSummary(
         version=version,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vcmp.digests import digest_of
-from vcmp.metrics import text_of
+from vcmp.metrics import is_recorded, text_of
 from vcmp.tracking.spans import (
     TRACE_METADATA,
     TRACE_TAGS,
@@ -32,6 +32,8 @@ ID_LENGTH = 32
 PREVIEW = 1000
 """Characters MLflow keeps of a request or response for its lists."""
 SCRIPTED_JUDGE = "scripted judge"
+RECORDED = "vcmp.recorded"
+"""Tag of traces in which a reply was not waited for but played: their duration is no latency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,7 @@ def _tags(evaluation: Evaluation, result: Result) -> dict[str, str]:
         "vcmp.repeat": str(result.repeat),
         "vcmp.variant": evaluation.version.variant.name,
         "vcmp.answered_by": evaluation.answerer.name,
+        **({RECORDED: "true"} if is_recorded(result) else {}),
     }
     return {**notes_of(result, TRACE_TAGS), **clean(tags)}
 

@@ -240,11 +240,13 @@ class Answerer:
     """Who answered the calls."""
 
     name: str
-    """`scripted`, `openai`, `compatible`: the choice in `conf/provider`."""
+    """`scripted`, `openai`, `compatible`, `record`, `replay`: the choice in `conf/provider`."""
     scripted: bool = False
     """True when no language model was called: latency and cost then mean nothing."""
     description: str = ""
     """In words, for screen and report: "scripted demo, no language model was called"."""
+    reuses: bool = False
+    """Whether an answer may be one that was given before: another run is then no new evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

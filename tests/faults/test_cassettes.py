@@ -1,0 +1,181 @@
+"""A model's replies are recorded once, and pull requests are judged by them without a key."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run, git
+from tests.openai_server import OpenAIServer
+
+KEY = "sk-canary-7f3a9b1c2d4e"
+CASES = 12
+OPTIONS = (f"dataset.limit={CASES}", "tracking=none", "scorers=judged", "--multirun")
+CHILD = '''\
+"""An agent that asks in a process of its own."""
+
+import subprocess
+import sys
+
+CODE = """
+import sys, openai
+messages = [{"role": "user", "content": sys.argv[1]}]
+stream = openai.OpenAI().chat.completions.create(model="m", messages=messages, stream=True)
+print("".join(chunk.choices[0].delta.content or "" for chunk in stream))
+"""
+
+
+def ask(question: str) -> str:
+    done = subprocess.run([sys.executable, "-c", CODE, question], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.splitlines()[-1])
+    return done.stdout.strip()
+'''
+
+
+def kind(messages: Any, body: dict[str, Any]) -> str:
+    """A model that is kind when it is told to be, and never says the same twice."""
+    prompt = messages[0]["content"]
+    feeling = "I am sorry, I understand how you feel. " if "caring" in prompt else ""
+    return f"{feeling}About {messages[-1]['content']} you get a tracking link."
+
+
+def judge(body: dict[str, Any]) -> dict[str, str]:
+    asked = json.dumps(body["messages"])
+    return {"rationale": "so it is", "result": "yes" if "sorry" in asked else "no"}
+
+
+def folder_of(done: Any, project: Path) -> Path:
+    found = re.search(r"report +(\S+)/report\.md", done.stdout)
+    assert found, done.stdout + done.stderr
+    return project / found[1]
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "0/results.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def evidence(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in ("report.md", "verdict.json")]
+
+
+@pytest.fixture
+def recorded(project: Path, vcmp: Run) -> Path:
+    """The sample project with the replies of a model, committed; the model is gone."""
+    with OpenAIServer(kind, judge=judge) as server:
+        upstream = f"provider.upstream={server.base_url}"
+        choices = ("agent=empathetic,basic", "provider=record", upstream)
+        done = vcmp(*choices, *OPTIONS, env={"OPENAI_API_KEY": KEY})
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert "OpenAI-compatible API at 127.0.0.1" in done.stdout.splitlines()[0]
+    git(project, "add", ".")
+    git(project, "commit", "-q", "-m", "Record what the model says")
+    return project
+
+
+def replay(vcmp: Run, *more: str) -> Any:
+    return vcmp("agent=empathetic,basic", "provider=replay", *more, *OPTIONS)
+
+
+def test_a_committed_cassette_gates_without_a_key(recorded, vcmp):
+    """The same report, byte by byte, however often: judges included."""
+    first, second = replay(vcmp), replay(vcmp, "concurrency=3")
+
+    assert first.stdout.splitlines()[0] == (
+        "answered by: recordings in cassettes, no language model was called now"
+    )
+    folders = [folder_of(done, recorded) for done in (first, second)]
+    one, other = map(evidence, folders)
+    assert first.returncode == second.returncode
+    assert [text.replace(b" concurrency=3", b"") for text in other] == one
+    rows = rows_of(folders[0])
+    assert len(rows) == CASES
+    assert {call["source"] for row in rows for call in row["calls"]} == {"replayed"}
+    assert all(score["value"] is not None for row in rows for score in row["scores"].values())
+    metrics = json.loads((folders[0] / "0/evaluation.json").read_text("utf-8"))["metrics"]
+    assert "cost_usd/total" in metrics
+    assert not [name for name in metrics if name.startswith("latency_s")]
+    written = [path.read_bytes() for path in recorded.rglob("*") if path.is_file()]
+    assert not [content for content in written if KEY.encode() in content]
+
+
+def test_a_changed_prompt_is_a_miss_and_not_a_failure_of_the_agent(recorded, vcmp):
+    """Evidence that is not there decides nothing."""
+    done = replay(vcmp, "agent.prompt='You are a caring agent, too.'", "scorers=support")
+
+    assert done.returncode == 4
+    assert re.fullmatch(
+        r"vcmp: provider=replay: no recording of this call in cassettes\. Nearest:"
+        r" [0-9a-f]{64}\.json, which differs at messages\[0\]\.content: '.+' there, '.+' here\."
+        r" Record it: provider=record( \(\d+ calls had none\))?\n",
+        done.stderr,
+    )
+
+
+def test_an_agent_in_another_process_is_recorded_and_replayed(project, vcmp):
+    """Whatever sends to OPENAI_BASE_URL; here as a stream."""
+    (project / "agents/child.py").write_text(CHILD, encoding="utf-8")
+    agent = "_target_: agents.child.ask\n_partial_: true\n"
+    (project / "conf/agent/child.yaml").write_text(agent, encoding="utf-8")
+    options = ("agent=child", "dataset.limit=3", "tracking=none", "baseline=null")
+    with OpenAIServer(kind) as server:
+        record = ("provider=record", f"provider.upstream={server.base_url}")
+        first = vcmp(*options, *record, "provider.cassette=taped")
+    second = vcmp(*options, "provider=replay", "provider.cassette=taped")
+
+    assert first.stderr + second.stderr == ""
+    assert len(list((project / "taped").glob("*.json"))) == 3
+    outputs = [
+        [row["output"] for row in rows_of(folder_of(done, project))] for done in (first, second)
+    ]
+    assert outputs[0] == outputs[1]
+    assert all("tracking link" in output for output in outputs[0])
+
+
+def test_judges_of_mlflow_are_recorded_and_replayed(project, vcmp):
+    """They ask by `requests`, and have OPENAI_API_BASE from the environment."""
+    options = ("agent=empathetic,basic", "scorers=mlflow", "dataset.limit=3", "tracking=none", "-m")
+    with OpenAIServer(kind, judge=judge) as server:
+        record = ("provider=record", f"provider.upstream={server.base_url}")
+        first = vcmp(*options, *record, env={"OPENAI_API_KEY": KEY})
+    second = vcmp(*options, "provider=replay")
+
+    scores = [
+        [row["scores"] for row in rows_of(folder_of(done, project))] for done in (first, second)
+    ]
+    assert scores[0] == scores[1]
+    assert {score["value"] for row in scores[1] for score in row.values()} == {1.0}
+    slots = [
+        reply["slot"]["scorer"]
+        for path in (project / "cassettes").glob("*.json")
+        for reply in json.loads(path.read_text("utf-8"))["replies"]
+    ]
+    assert set(slots) == {"", "relevance_to_query", "support_guidelines"}
+
+
+def test_the_cache_spares_the_second_run_its_calls(project, vcmp):
+    """And a recorded run of the same version is then no new evidence."""
+    options = ("agent=basic", "baseline=null", "provider=compatible", "provider.cache=true")
+    with OpenAIServer(kind) as server:
+        address = f"provider.base_url={server.base_url}"
+        for expected in (3, 6):
+            n = f"dataset.limit={expected}"
+            done = vcmp(*options, address, n, "tracking=none")
+            assert done.stderr == ""
+            assert len(server.requests) == expected
+    rows = rows_of(folder_of(done, project))
+    sources = [call["source"] for row in rows for call in row["calls"]]
+
+    assert sorted(sources) == ["cached"] * 3 + ["live"] * 3
+
+
+def test_another_revision_is_replayed_from_todays_cassette(recorded, vcmp):
+    """It is evaluated in a worktree, by a process of its own."""
+    options = ("agent=empathetic", "baseline=git:main", "provider=replay", *OPTIONS[:-1])
+    done = vcmp(*options)
+
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert "against basic" in done.stdout

@@ -1,0 +1,59 @@
+"""A request to one of vcmp's own servers says what it is made for.
+
+The meter marks what the openai SDK sends; what other code of this process sends by the standard
+library (`requests` and with it MLflow's judges, urllib) is marked on its way out. Nobody else's
+server is ever sent a mark, and what a child process sends has none.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
+from typing import Any
+
+from vcmp.calls import Slot, slot
+
+HEADER = "x-vcmp-slot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What the header says."""
+
+    slot: Slot | None = None
+    number: int | None = None
+    """Which of the slot's calls with one body it is, counted from 0; None when nobody counted."""
+    token: str = ""
+    """Under which the sender wants to be told who answered; the same for every attempt."""
+
+    def write(self) -> str:
+        """As a header: JSON in ASCII."""
+        return json.dumps(asdict(self))
+
+
+def read_mark(header: str | None) -> Mark:
+    """What a request's header says; nothing when there is none, or one of somebody else's."""
+    with suppress(ValueError, TypeError, AttributeError):
+        said = json.loads(header or "{}")
+        of = said.pop("slot", None)
+        return Mark(slot=Slot(**of) if of else None, **said)
+    return Mark()
+
+
+@contextmanager
+def marked_http(is_own: Callable[[str], bool]) -> Iterator[None]:
+    """Mark the requests that `http.client` sends, for whomever, to an address that `is_own`."""
+    send = HTTPConnection.endheaders
+
+    def endheaders(connection: HTTPConnection, *body: Any, **how: Any) -> None:
+        of = slot()
+        if of and is_own(f"http://{connection.host}:{connection.port}"):
+            connection.putheader(HEADER, Mark(slot=of).write())
+        send(connection, *body, **how)
+
+    HTTPConnection.endheaders = endheaders  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        HTTPConnection.endheaders = send  # type: ignore[method-assign]
