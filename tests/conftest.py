@@ -1,13 +1,20 @@
 """What the stories share: a copied sample project in a git repository, and the command line."""
 
+import atexit
 import fcntl
+import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -47,15 +54,66 @@ def run_vcmp(
 ) -> "subprocess.CompletedProcess[str]":
     """Run `python -m vcmp` in the project, as a user would; no key is set unless `env` does."""
     inherited = {k: v for k, v in os.environ.items() if not re.match("_?(OPENAI|MLFLOW)_", k)}
-    return subprocess.run(
-        [sys.executable, "-m", "vcmp", *arguments],
-        cwd=project,
-        env={**inherited, "PYTHONPATH": str(ROOT), **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    environment = {**inherited, "PYTHONPATH": str(ROOT), **(env or {})}
+    return warmed().run(arguments, project, environment, timeout)
+
+
+class Warm:
+    """A process in which slow modules are imported, of which each command line gets a copy."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="vcmp-warm-")
+        self.address = f"{self.folder.name}/socket"
+        command = [sys.executable, str(ROOT / "tests/warm.py"), self.address]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(command, env=environment)
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+    def run(
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout: float
+    ) -> "subprocess.CompletedProcess[str]":
+        with (
+            tempfile.NamedTemporaryFile() as stdout,
+            tempfile.NamedTemporaryFile() as stderr,
+            self._connect(timeout) as connection,
+        ):
+            command = {
+                "arguments": arguments,
+                "cwd": str(folder),
+                "env": environment,
+                "stdout": stdout.name,
+                "stderr": stderr.name,
+            }
+            connection.sendall(f"{json.dumps(command)}\n".encode())
+            replies = connection.makefile()
+            process = int(replies.readline())
+            try:
+                code = int(replies.readline())
+            except TimeoutError:
+                os.killpg(process, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(["vcmp", *arguments], timeout) from None
+            said = [Path(file.name).read_text(encoding="utf-8") for file in (stdout, stderr)]
+        return subprocess.CompletedProcess(["vcmp", *arguments], code, *said)
+
+    def _connect(self, timeout: float) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(timeout)
+        for _ in range(1000):
+            with suppress(FileNotFoundError, ConnectionRefusedError):
+                connection.connect(self.address)
+                return connection
+            time.sleep(0.05)
+        raise TimeoutError("the warm process does not start")
+
+
+@cache
+def warmed() -> Warm:
+    return Warm()
 
 
 @pytest.fixture(scope="session")

@@ -22,12 +22,13 @@ STEPS = {
 ENTRANCE = {
     "__init__", "__main__", "checking", "cli", "composition", "config", "console", "decisions",
     "directives", "interpolations", "listing", "outlets", "permissions", "places",
-    "policies", "progress", "project", "screening", "sources", "targets", "verbs",
+    "policies", "progress", "project", "resumption", "screening", "sources", "targets",
+    "verbs",
 }  # fmt: skip
 FLOORS = [
     NOUNS,
     STEPS,
-    {"baselines", "pairwise", "rehearsal"},
+    {"baselines", "pairwise", "rehearsal", "testing"},
     {"conclusions", "prospects", "selfcheck"},
     {"looks"},
     {"pipeline"},

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.builders import OPENAI, SCRIPTED, evaluation, version
-from vcmp import baselines, results
+from vcmp import baselines, prospects, results
 from vcmp.baselines import Gathered, Wanted
 from vcmp.errors import ComparisonError, ConfigError
+from vcmp.prospects.recordings import Known
 from vcmp.tracking import MlflowTracker
 from vcmp.types import Evaluation, Plan
 
@@ -194,6 +195,30 @@ def test_what_won_a_selection_is_pooled_only_where_as_many_are_selected_from(
         "basic: 1 earlier run left out: the best of 2 then, so its scores are biased upward",
         "basic: pooled with 1 earlier run of the same version (2 repeats in all); "
         "pool=false judges this run alone",
+    )
+
+
+def test_a_baseline_that_a_look_ended_says_so(tracker: MlflowTracker, record: Record):
+    """Until a run of the same version has asked the rest."""
+    half = run("basic", "half")
+    record(replace(half, results=half.results[:1], asked={"a": 1}))
+    wanted = Wanted(baseline="basic", plans=(plan(FULL),))
+
+    ended = baselines.gather(wanted, tracker)
+    planned = prospects.recall(wanted.plans, "basic", tracker)
+    record(run("basic", "whole"))
+    whole = baselines.gather(wanted, tracker)
+
+    assert outputs(ended.baseline.evaluations) == ["half"]
+    assert ended.notes == (
+        "baseline basic was evaluated on 1 of 2 cases: a planned look ended it; "
+        "differences are over the cases that both have",
+    )
+    assert planned == Known(note="a planned look ended the recorded run of basic")
+    assert outputs(whole.baseline.evaluations) == ["whole", "half"]
+    assert whole.notes == (
+        "baseline basic: 2 recorded runs of the version are pooled (2 repeats in all); "
+        "pool=false takes the newest alone",
     )
 
 

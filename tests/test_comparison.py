@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import OPENAI, SCRIPTED, evaluation
-from vcmp.comparison import check_comparable, compare
+from vcmp.comparison import check_comparable, compare, restrict
 from vcmp.errors import ComparisonError
 from vcmp.types import Case, Plan, ScorerCard, Usage
 
@@ -50,6 +50,24 @@ def test_repeats_are_averaged_inside_the_case():
     assert comparison.pairs["polite"].candidate == (0.5, 0.5)
     assert comparison.deltas["polite"].n == 2
     assert comparison.pairs["error"].candidate == (0.0, pytest.approx(1 / 3))
+
+
+def test_a_comparison_is_over_the_cases_that_both_were_asked():
+    """What a planned look left out is not missing, and what the candidate has beside it counts."""
+    every = evaluation({"a": 1.0, "b": 0.0, "c": 1.0, "d": None})
+    ended = evaluation({"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0})
+    rows = tuple(row for row in ended.results if row.case_id in "ab")
+    ended = replace(ended, results=rows, asked={"a": 1, "b": 1})
+
+    comparison = compare(ended, every)
+
+    pair, sample = comparison.pairs["polite"], comparison.samples["polite"]
+    assert (comparison.n_cases, pair.n_cases, pair.case_ids) == (2, 2, ("a", "b"))
+    assert (pair.scored, pair.asked) == ((2, 3), (2, 4))
+    assert (sample.case_ids, sample.scored, sample.asked) == (("a", "b", "c"), 3, 4)
+    assert compare(every, ended).n_cases == 2
+    assert restrict(ended, ["b", "c"]).n_asked == 1
+    assert restrict(ended, ["c", "d"]).n_asked == 0
 
 
 def test_failed_results_have_no_measurements():

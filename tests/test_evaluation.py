@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from vcmp.calls import Call, abandoned, record
 from vcmp.errors import ConfigError, EvaluationError
-from vcmp.evaluation import Interrupt, as_json, evaluate, schedule, time_awaited, total_usage
+from vcmp.evaluation import (
+    Interrupt,
+    Looks,
+    as_json,
+    evaluate,
+    schedule,
+    time_awaited,
+    total_usage,
+)
 from vcmp.types import (
     Answerer,
     Case,
@@ -120,7 +128,7 @@ def test_an_agent_that_returns_none_or_leaves_the_process_has_failed():
     ]
 
     assert errors == [
-        "ValueError: the agent returned None",
+        "the agent returned None",
         "SystemExit: 3",
         "SystemExit: 3",
     ]
@@ -218,6 +226,62 @@ def test_an_interrupt_starts_no_new_case_and_keeps_what_is_done():
 
     assert len(evaluation.results) == 3
     assert not evaluation.complete
+
+
+def test_a_look_begins_when_the_one_before_has_ended():
+    """What is asked in vain is paid for in vain."""
+    seen: list[tuple[int, str]] = []
+    counts: list[int] = []
+
+    def wanted() -> range:
+        counts.append(len(seen))
+        return range(2)
+
+    evaluate(
+        [plan(echo, n_cases=10), plan(echo, n_cases=10, repeats=2)],
+        on_result=lambda number, result: seen.append((number, result.case_id)),
+        looks=Looks(planned=3, wanted=wanted),
+    )
+
+    assert counts == [3 * 4, 3 * 7]
+    assert len(seen) == 3 * 10
+    assert [len({case_id for _, case_id in seen[:n]}) for n in counts] == [4, 7]
+
+
+def test_a_plan_that_is_not_wanted_any_more_is_complete_up_to_that_look():
+    wanted = iter([[0], []])
+    plans = [plan(echo, n_cases=10, seed=3), plan(echo, n_cases=10, repeats=2, seed=3)]
+
+    longer, shorter = evaluate(plans, looks=Looks(planned=5, wanted=lambda: next(wanted)))
+
+    order = [case.id for case in plans[0].dataset.shuffled(3)]
+    assert longer.asked == dict.fromkeys(order[:4], 1)
+    assert shorter.asked == dict.fromkeys(order[:2], 2)
+    assert (longer.n_asked, shorter.n_asked) == (4, 4)
+    assert longer.complete
+    assert shorter.complete
+    assert {case.id for case in shorter.cases} == set(order[:2])
+
+
+def test_an_interrupt_leaves_incomplete_what_no_look_has_ended():
+    """The one that a look had ended before has all that it was to have."""
+    interrupt, seen = Interrupt(), 0
+
+    def stop(_plan: int, _result: Result) -> None:
+        nonlocal seen
+        seen += 1
+        interrupt.signal = 2 if seen == 11 else 0
+
+    going, ended = evaluate(
+        [plan(echo, n_cases=8), plan(echo, n_cases=8)],
+        limits=Limits(concurrency=1),
+        on_result=stop,
+        interrupt=interrupt,
+        looks=Looks(planned=2, wanted=lambda: [0]),
+    )
+
+    assert (len(going.results), going.n_asked, going.complete) == (7, 8, False)
+    assert (len(ended.results), ended.n_asked, ended.complete) == (4, 4, True)
 
 
 def test_outputs_become_json_values():

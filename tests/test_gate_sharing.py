@@ -26,13 +26,12 @@ from vcmp.gates import (
     decide,
     decide_all,
     look_by_look,
-    prefix,
     rank,
     settle,
     wanted_low,
 )
 from vcmp.gates.holm import rejected
-from vcmp.types import Case, Finding
+from vcmp.types import Case, Finding, prefix
 
 NOT_WORSE = NonInferiority("polite")
 
@@ -251,6 +250,22 @@ def test_the_best_of_five_has_to_be_surer_than_one():
     assert [verdict.outcome for verdict in among] == ["inconclusive"] * 5
 
 
+def test_a_candidate_that_was_decided_earlier_keeps_its_share():
+    """A pass leaves more of alpha to the others; what is open does not."""
+    baseline = side([1.0] * 10 + [0.0] * 90)
+    gate = policy(Superiority("polite"))
+    lucky = compare(baseline, side([1.0] * 15 + [0.0] * 85))
+    (surely,) = decide_all([[compare(baseline, side([1.0] * 100))]], gate)
+    (open_,) = decide_all([[compare(baseline, baseline)]], gate)
+
+    (alone,) = decide_all([[lucky]], gate)
+    (beside,) = decide_all([[lucky]], gate, [surely] * 4)
+    (among,) = decide_all([[lucky]], gate, [open_] * 4)
+
+    assert (surely.outcome, open_.outcome) == ("pass", "inconclusive")
+    assert [each.outcome for each in (alone, beside, among)] == ["pass", "pass", "inconclusive"]
+
+
 def test_one_of_several_may_be_chosen_or_every_one_has_to_pass():
     baseline = side([1.0] * 400)
     good, bad = compare(baseline, baseline), compare(baseline, side(losing(400, 100)))
@@ -339,7 +354,30 @@ def test_what_is_never_plain_is_looked_at_to_the_end():
 
 
 def test_looks_that_are_not_evaluated_yet_are_not_taken():
-    assert look_by_look(lambda _look: None, policy(NOT_WORSE, looks=5)) == []
+    assert look_by_look(lambda _look: [None], policy(NOT_WORSE, looks=5)) == []
+
+
+def test_a_candidate_is_looked_at_as_far_as_it_was_evaluated():
+    """One that is decided needs no more cases; one that ends undecided keeps its last verdict."""
+    gate = policy(NOT_WORSE, looks=3)
+    baseline, same, bad = side([1.0] * 90), side([1.0] * 90), side([0.0] * 90)
+
+    def look(ends, first=1):
+        def compare_at(look):
+            seen = [case.id for case in baseline.dataset.cases[: 30 * look]]
+            base = restrict(baseline, seen)
+            return [
+                [compare(base, restrict(each, seen))] if look <= end else None
+                for each, end in zip((bad, same), ends, strict=True)
+            ]
+
+        found = look_by_look(compare_at, gate, first)
+        return [(each.verdict.outcome, each.verdict.look) for each in found]
+
+    assert look((1, 3)) == [("fail", 1), ("pass", 3)]
+    assert look((3, 2)) == [("fail", 1), ("inconclusive", 2)]
+    assert look((3, 3), first=2) == [("fail", 2), ("pass", 3)]
+    assert look((3, 1), first=2) == []
 
 
 @pytest.mark.parametrize(("truth", "wrong"), [(0.80, "fail"), (0.75, "pass")])

@@ -46,7 +46,9 @@ def test_an_interrupt_saves_and_ends_within_five_seconds(
     saved = json.loads((folder / "0/evaluation.json").read_text("utf-8"))
     n_rows = len((folder / "0/results.jsonl").read_text("utf-8").splitlines())
     assert saved["repeats"] == 1
-    assert out.splitlines()[-1].startswith(f"interrupted: {n_rows} of ")
+    told, then = out.splitlines()[-2:]
+    assert told.startswith(f"interrupted: {n_rows} of ")
+    assert then == f"go on:     vcmp resume outputs/{folder.name}"
 
 
 def test_an_agent_that_blocks_the_loop_can_be_interrupted_too(project: Path):

@@ -312,7 +312,7 @@ def test_folder_that_is_no_sweep(vcmp: Run):
 def test_word_that_is_no_command(vcmp: Run):
     assert mistake(vcmp, "version") == (
         "'version' is neither a command nor an override. Did you mean 'versions'?\n"
-        "  Commands: conclude, gate, judge-check, plan, selfcheck, ui, versions."
+        "  Commands: conclude, gate, judge-check, plan, resume, selfcheck, ui, versions."
         " An override is key=value: agent=basic"
     )
 

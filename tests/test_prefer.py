@@ -352,7 +352,7 @@ def test_no_file_is_no_preference(tmp_path: Path):
          " quotes: line 1 column 2 (char 1)). Evaluate again."),
         ('{"schema": 9}', "", "preferences.json: written with layout 9, this vcmp reads 1."
          " Evaluate again, or use the vcmp that wrote it."),
-        ('{"schema": 1, "baseline": "b", "judges": {}}', "[", "preferences.jsonl: cannot be read"
+        ('{"schema": 1, "baseline": "b", "judges": {}}', "[\n", "preferences.jsonl: cannot be read"
          " (Expecting value: line 1 column 2 (char 1)). Evaluate again."),
     ],
 )  # fmt: skip
@@ -529,7 +529,7 @@ def test_an_interrupt_keeps_what_was_judged_and_the_rest_counts_as_missing(
         out, err = process.communicate(timeout=30)
 
     assert (process.returncode, err) == (130, "")
-    assert out.splitlines()[-1].startswith("interrupted: 24 of 24 results are kept in ")
+    assert out.splitlines()[-2].startswith("interrupted: 24 of 24 results are kept in ")
     n_kept = len(thought(project))
     assert n_kept < 12
 

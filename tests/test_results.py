@@ -120,6 +120,32 @@ def test_runs_of_a_version_are_pooled_when_they_are_loaded(tmp_path: Path):
     assert [row.output for row in pooled.results] == outputs * 2
 
 
+def test_a_run_that_a_look_ended_is_pooled_up_to_it(tmp_path: Path):
+    """A case that it never asked is no case that it lacks."""
+    cases = tuple(Case(id=id, inputs={}) for id in "abc")
+
+    def run(asked: str, whole: bool = False) -> Evaluation:
+        made = replace(evaluation(), results=tuple(Result(case_id=id) for id in asked))
+        dataset = Dataset(name="cases", cases=cases)
+        return replace(made, dataset=dataset, asked=None if whole else dict.fromkeys(asked, 1))
+
+    own = run("ab")
+    results.save(own, tmp_path / "0")
+    results.save_earlier([run("b")], tmp_path / "0")
+    results.save(run("abc", whole=True), tmp_path / "1")
+    results.save_earlier([run("b"), run("a")], tmp_path / "1")
+
+    early, whole = results.load_sweep(tmp_path, SweepRecord(jobs=("0", "1")))
+
+    assert results.load(tmp_path / "0") == own
+    assert (early.asked, early.earlier) == ({"a": 1, "b": 2}, {"b"})
+    assert ([case.id for case in early.cases], early.n_asked) == (["a", "b"], 3)
+    assert (whole.asked, whole.earlier) == ({"a": 2, "b": 2, "c": 1}, {"a", "b"})
+    assert early.complete
+    assert whole.complete
+    assert not replace(whole, results=whole.results[1:]).complete
+
+
 def test_anchors_are_loaded_from_where_they_lie(tmp_path: Path):
     """One of the sweep's own versions is not saved twice."""
     for name in ("0", "1", "anchors/0"):
@@ -150,7 +176,8 @@ def test_missing_and_damaged_files_are_said(tmp_path: Path):
     with pytest.raises(ResultsError) as partial:
         results.load_sweep(tmp_path, SweepRecord(jobs=("0", "1")))
     assert str(partial.value) == (
-        f"{tmp_path}: 0/evaluation.json is missing; the evaluation did not end. Evaluate again."
+        f"{tmp_path}: 0/evaluation.json is missing; the evaluation did not end.\n"
+        f"  Go on with it: vcmp resume {tmp_path}"
     )
 
     folder = tmp_path / "0"

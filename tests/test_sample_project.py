@@ -14,6 +14,7 @@ from agents import plain
 from agents.orders import OrdersAgent, look_up_order
 from agents.support import SupportAgent
 from vcmp.calls import collect
+from vcmp.evaluation import Interrupt
 from vcmp.provider import Scripted, meter
 from vcmp.scorers import Empathy, Mentions, Polite
 from vcmp.types import Case, Limits
@@ -118,7 +119,7 @@ def test_empathetic_is_warmer_and_neither_better_nor_worse_informed():
 def test_the_support_agent_answers_over_both_apis(api):
     """One parameter apart."""
     agent = SupportAgent(PROMPT, api=api)
-    with meter(Limits(), lambda: False), collect() as calls:
+    with meter(Limits(), Interrupt()), collect() as calls:
         (answer,) = asyncio.run(answers(agent, ["How can I track my package?"]))
 
     assert "tracking link" in answer
@@ -146,7 +147,7 @@ def test_a_plain_function_is_an_agent():
 def test_the_orders_agent_looks_up_and_then_answers():
     """Two calls where there is an order to look up, else one."""
     questions = ["Where is my order #10482?", "Where is order 99999?", "Can I cancel my order?"]
-    with meter(Limits(), lambda: False), collect() as calls:
+    with meter(Limits(), Interrupt()), collect() as calls:
         known, unknown, other = asyncio.run(answers(OrdersAgent(PROMPT), questions))
 
     assert "Status: in transit".casefold() in known.casefold()

@@ -347,6 +347,20 @@ def test_the_folder_of_a_sweep_with_repeats_is_checked_for_free(tmp_path: Path, 
     assert "10 comparisons of 4 repeats with 4 others, 20 cases" in capsys.readouterr().out
 
 
+def test_a_sweep_that_a_look_ended_is_checked_on_the_cases_that_it_asked(
+    tmp_path: Path, capsys: Any
+):
+    folder, asked = sweep(tmp_path, coins(20)), {f"c{number}": 8 for number in range(12)}
+    made = results.load(folder / "0")
+    rows = tuple(row for row in made.results if row.case_id in asked)
+    results.save(replace(made, results=rows, asked=asked), folder / "0")
+
+    code = main(["selfcheck", str(folder), "--splits", "10"])
+
+    assert code == 0
+    assert "10 comparisons of 4 repeats with 4 others, 12 cases" in capsys.readouterr().out
+
+
 def test_a_folder_without_repeats_is_refused(tmp_path: Path, capsys: Any):
     code = main(["selfcheck", str(sweep(tmp_path, {"a": [1.0], "b": [0.0]}))])
 

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Failure = Literal[
+    "", "auth", "quota", "rate", "request", "server", "connection", "timeout", "reply", "missing",
+    "stopped", "other",
+]  # fmt: skip
+"""Kinds of errors of a call: the key is refused; the account is empty; too many requests; another
+request that the server refuses; it breaks; it is not there; it takes too long; its reply cannot be
+read; no recording of it; it was not sent any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +46,10 @@ class Call:
     """Seconds spent on earlier attempts and on waiting between them."""
     attempts: int = 1
     error: str = ""
+    failure: Failure = ""
+    """Which kind of error it was; "" for none."""
+    fingerprint: str = ""
+    """The provider's name for the configuration that answered (`system_fingerprint`)."""
 
 
 @dataclass(slots=True)

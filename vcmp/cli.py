@@ -5,20 +5,23 @@ turns an exception of a callback into a warning and exits with 0, so a gate ther
 whenever the code around it breaks.
 """
 
+import gc
 import os
 import shlex
 import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcmp.console import announce, discard_output, make_console, present, shown
+from vcmp.console import announce, confirm, discard_output, make_console, present, tell_end
 from vcmp.errors import ConfigError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
+from vcmp.resumption import take_folder, take_up
 from vcmp.screening import arrange, is_override, refuse_keys
 from vcmp.secrets import mask
 from vcmp.verbs import VERBS, run
@@ -88,14 +91,15 @@ def _dispatch(arguments: list[str]) -> int:
 
 def run_sweep(arguments: Sequence[str]) -> int:
     """The main job: compose, evaluate, record, conclude, report."""
-    arranged = arrange(arguments)
+    given, unfinished = take_folder(arguments)
+    arranged = arrange(given)
     conf = enter_project(arranged)
     from vcmp.composition import compose
 
     if any(option.split("=")[0] in SHOWS for option in arranged):
         compose(arranged, conf=conf)
         return 0
-    folder = new_folder(Path.cwd() / "outputs")
+    folder = unfinished or new_folder(Path.cwd() / "outputs")
     try:
         jobs = compose([*arranged, *folder_overrides(folder)], conf=conf)
         if not jobs:
@@ -105,14 +109,16 @@ def run_sweep(arguments: Sequence[str]) -> int:
             )
         from vcmp.config import settle
 
-        command = f"python -m vcmp {shlex.join(arguments)}"
-        return _run(settle(jobs, project=Path.cwd(), command=command), folder)
+        command = f"python -m vcmp {shlex.join(given)}"
+        settings = settle(jobs, project=Path.cwd(), command=command)
+        record = replace(settings.record, arguments=tuple(given))
+        return _run(replace(settings, record=record), folder, resumes=unfinished is not None)
     finally:
         if not any(folder.glob("*/results.jsonl")):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(settings: "Settings", folder: Path) -> int:
+def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
     from vcmp import conclusions, pipeline, tracking
     from vcmp.config import plan_sweep
     from vcmp.evaluation import Interrupt
@@ -124,14 +130,18 @@ def _run(settings: "Settings", folder: Path) -> int:
         settings.tracker.set_environment()
     with settings.provider:
         sweep = plan_sweep(settings, folder)
+        if resumes:
+            sweep = take_up(sweep)
         announce(sweep, console)
-        total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans)
+        confirm(sweep, console)
+        # what has been imported stays: looking through it again and again takes a third of the time
+        gc.freeze()
         evaluations = pipeline.run(
             sweep, interrupt=interrupt, follow=partial(follow, console=console)
         )
     if interrupt.requested():
-        done = sum(len(evaluation.results) for evaluation in evaluations)
-        console.print(f"interrupted: {done} of {total} results are kept in {shown(folder)}")
+        tell_end(evaluations, interrupt, folder, console)
+    if interrupt.signal:
         return INTERRUPTED + interrupt.signal
     conclusion = present(folder, settings.policy, settings.record.report, console)
     try:
@@ -155,7 +165,7 @@ def help_text(conf: Path) -> str:
         *(f"  vcmp {verb:<12} {what}" for verb, what in VERBS.items()),
         "",
         "overrides: agent.<parameter>=, baseline=, baselines=, repeats=, pool=, concurrency=,",
-        "  seed=, app=, gate.looks=, gate.select=,",
+        "  seed=, app=, gate.looks=, gate.select=, outcomes.<outcome>=, budget.usd=, resume=,",
         "  dataset.path=, provider.base_url=, provider.api_key_env=, tracking.uri=,",
         "  tracking.experiment=; several values (a,b) with --multirun make a sweep.",
     ]

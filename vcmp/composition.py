@@ -52,6 +52,23 @@ class DatasetConfig:
 
 
 @dataclass
+class OutcomesConfig:
+    empty: str = "fail"
+    refusal: str = "score"
+    filtered: str = "fail"
+    truncated: str = "score"
+
+
+@dataclass
+class BudgetConfig:
+    usd: float | None = None
+    tokens: int | None = None
+    minutes: float | None = None
+    calls: int | None = None
+    confirm_usd: float | None = None
+
+
+@dataclass
 class ReportConfig:
     template: str = "pull_request"
     limit: int = 60_000
@@ -71,6 +88,8 @@ class Schema:
     attempts: int = 3
     call_deadline_s: float = 60.0
     case_deadline_s: float = 180.0
+    outcomes: OutcomesConfig = field(default_factory=OutcomesConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
     trust: list[str] = field(default_factory=list)
     agent: dict[str, Any] = field(default_factory=dict)
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
@@ -290,6 +309,12 @@ def _overridden(text: str) -> str:
 
 def _keys() -> list[str]:
     """Every key of the schema, the inner ones with their group: `gate.alpha`."""
-    groups = {"dataset": DatasetConfig, "gate": GateConfig, "report": ReportConfig}
+    groups = {
+        "budget": BudgetConfig,
+        "dataset": DatasetConfig,
+        "gate": GateConfig,
+        "outcomes": OutcomesConfig,
+        "report": ReportConfig,
+    }
     inner = [f"{group}.{key.name}" for group, kind in groups.items() for key in fields(kind)]
     return [*(key.name for key in fields(Schema)), *inner]

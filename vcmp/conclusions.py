@@ -16,7 +16,7 @@ from vcmp.gates.looks import Looked
 from vcmp.pairwise import Judged
 from vcmp.results.files import replace_file
 from vcmp.secrets import scrub
-from vcmp.types import Comparison, Conclusion, Evaluation, Outcome
+from vcmp.types import Comparison, Conclusion, Evaluation, Outcome, prefix
 
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
 REPORT_FILES = ("report.md", "verdict.json", "junit.xml")
@@ -33,9 +33,10 @@ class Field:
     judged: Mapping[str, Judged] = field(default_factory=dict)
     """What pairwise judges thought, by the candidate's version name."""
 
-    def order(self) -> list[str]:
-        """The cases' ids in the order in which they were evaluated."""
-        return [case.id for case in self.baseline.dataset.shuffled(self.candidates[0].seed)]
+    def seen(self, look: int, looks: int) -> list[str]:
+        """The ids of the cases that a look sees, in the order in which they are evaluated."""
+        order = self.baseline.dataset.shuffled(self.candidates[0].seed)
+        return [case.id for case in order[: prefix(len(order), look, looks)]]
 
     def compared(self, case_ids: Iterable[str], lower: frozenset[str]) -> list[list[Comparison]]:
         """The comparisons of each candidate over these cases, the one with the baseline first.
@@ -65,24 +66,29 @@ class Field:
         return compare(baseline, candidate, judged.preferences, judged.judges, lower)
 
     def decide(self, policy: Policy) -> list[Looked]:
-        """Judge the candidates at each planned look whose cases all versions were evaluated on."""
-        order = self.order()
-        own = (self.baseline, *self.candidates, *self.anchors)
-        lower = gates.wanted_low(policy.rules)
+        """Judge the candidates at each planned look whose cases they were evaluated on.
 
-        def compare_at(look: int) -> list[list[Comparison]] | None:
-            seen = order[: gates.prefix(len(order), look, policy.looks)]
-            whole = policy.looks == 1 or all(_covers(evaluation, seen) for evaluation in own)
-            return self.compared(seen, lower) if whole else None
+        What earlier runs of a candidate had asked is never set aside: the first look is the one
+        that sees all of it.
+        """
+        lower, looks = gates.wanted_low(policy.rules), policy.looks
+        earlier = frozenset[str]().union(*(candidate.earlier for candidate in self.candidates))
 
-        return gates.look_by_look(compare_at, policy)
+        def compare_at(look: int) -> list[list[Comparison] | None]:
+            seen = self.seen(look, looks)
+            ready = [looks == 1 or self._is_ready(each, seen) for each in self.candidates]
+            if not any(ready):
+                return [None for _ in ready]
+            compared = self.compared(seen, lower)
+            return [each if now else None for now, each in zip(ready, compared, strict=True)]
 
+        first = next(n for n in range(1, looks + 1) if earlier <= set(self.seen(n, looks)))
+        return gates.look_by_look(compare_at, policy, first)
 
-def _covers(evaluation: Evaluation, case_ids: Sequence[str]) -> bool:
-    """Whether all repeats of these cases were evaluated."""
-    wanted = set(case_ids)
-    n_results = sum(result.case_id in wanted for result in evaluation.results)
-    return n_results == len(wanted) * evaluation.repeats
+    def _is_ready(self, candidate: Evaluation, case_ids: Sequence[str]) -> bool:
+        """Whether a candidate was asked all these cases, and nothing asked of them is missing."""
+        compared = (restrict(e, case_ids) for e in (candidate, self.baseline, *self.anchors))
+        return all(map(candidate.n_asked_of, case_ids)) and all(e.complete for e in compared)
 
 
 def field_of(
@@ -119,6 +125,9 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
     """
     record = results.load_record(folder)
     evaluations = results.load_sweep(folder, record)
+    stopped = next((each.stopped for each in evaluations if each.stopped), "")
+    if stopped:
+        policy = replace(policy, looks=1)  # there is what there is
     outside, anchors = results.load_baseline(folder), results.load_anchors(folder, evaluations)
     field, note = field_of(evaluations, record.baseline, outside, anchors)
     if field is None:
@@ -129,7 +138,30 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
             for evaluation, job in zip(evaluations, record.jobs, strict=True)
         }
         conclusion = _conclude(replace(field, judged=judged), policy)
-    return replace(conclusion, baseline_note=note, command=record.command, notes=record.notes)
+    conclusion = replace(conclusion, baseline_note=note, command=record.command, notes=record.notes)
+    return _hold_back(conclusion, stopped, policy) if stopped else conclusion
+
+
+def _hold_back(conclusion: Conclusion, stopped: str, policy: Policy) -> Conclusion:
+    """The same, of an evaluation that was stopped: nothing passes on a part of the evidence."""
+    n = sum(len(each.results) for each in conclusion.evaluations)
+    verdicts = tuple(
+        replace(
+            verdict,
+            outcome="inconclusive" if verdict.outcome == "pass" else verdict.outcome,
+            reason=f"Only a part was evaluated ({stopped}). So far: {verdict.reason}",
+            rollout=0.0,
+        )
+        for verdict in conclusion.verdicts
+    )
+    return replace(
+        conclusion,
+        verdicts=verdicts,
+        outcome=gates.settle(verdicts, policy),
+        best="",
+        stopped=stopped,
+        notes=(*conclusion.notes, f"stopped early, {stopped}: judged on {n} results"),
+    )
 
 
 def conclude_alone(evaluations: Sequence[Evaluation], policy: Policy) -> Conclusion:
@@ -165,10 +197,17 @@ def conclude(
 
 
 def _conclude(field: Field, policy: Policy) -> Conclusion:
+    part = [e for e in field.candidates if len(e.cases) < len(e.dataset.cases) and not e.stopped]
+    if policy.looks == 1 and part:
+        raise ResultsError(
+            f"a planned look ended this sweep, and gate={policy.name} without looks wants all"
+            " cases.\n"
+            "  Keep gate.looks as it was, or evaluate again without it: the runs are pooled."
+        )
     found = field.decide(policy)
     if not found:
         raise ResultsError("the sweep ended before its first planned look. Evaluate again.")
-    seen = field.order()[: max(each.verdict.n_cases for each in found)]
+    seen = field.seen(max(each.verdict.look for each in found) or 1, policy.looks)
     evaluations = (field.baseline, *field.candidates)
     dataset = field.baseline.dataset
     early = len(seen) < len(dataset.cases)
@@ -216,7 +255,9 @@ def write_reports(conclusion: Conclusion, folder: Path, *, template: str, limit:
 
 def exit_code(conclusion: Conclusion, policy: Policy) -> int:
     """0 pass or nothing to decide, 1 fail, 3 inconclusive (0 where the policy allows it),
-    4 invalid."""
+    4 invalid, or stopped by the budget or the provider."""
+    if conclusion.stopped:
+        return EXIT_CODES["invalid"]
     if conclusion.outcome == "inconclusive" and policy.on_inconclusive == "allow":
         return 0
     return EXIT_CODES[conclusion.outcome]

@@ -21,7 +21,7 @@ from vcmp.policies import build_policy
 from vcmp.results import SweepRecord
 from vcmp.secrets import scrub
 from vcmp.targets import Builder, imported_sources, refuse_inputs
-from vcmp.types import Dataset, Limits, Plan, Revision, Variant, Version
+from vcmp.types import Budget, Dataset, Limits, Outcomes, Plan, Revision, Variant, Version
 
 if TYPE_CHECKING:
     from vcmp.provider import Provider
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SHARED = (
     "app", "baseline", "baselines", "pool", "gate", "provider", "tracking", "report",
-    "concurrency", "attempts", "call_deadline_s", "case_deadline_s",
+    "concurrency", "attempts", "call_deadline_s", "case_deadline_s", "outcomes", "budget",
 )  # fmt: skip
 YARDSTICK = ("dataset", "scorers")
 MLFLOW = "mlflow:"
@@ -50,6 +50,8 @@ class Settings:
     tracker: "MlflowTracker | None"
     policy: Policy
     limits: Limits
+    outcomes: Outcomes
+    budget: Budget
     record: SweepRecord
 
 
@@ -83,6 +85,8 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
         tracker=build_tracker(jobs[0], builder),
         policy=build_policy(first["gate"], jobs[0].choices.get("gate", ""), builder),
         limits=Limits(**{key: first[key] for key in Limits.__slots__}),
+        outcomes=Outcomes(**first["outcomes"]),
+        budget=Budget(**first["budget"]),
         record=SweepRecord(
             baseline=baseline,
             anchors=tuple(anchors),
@@ -191,7 +195,13 @@ def plan_sweep(settings: Settings, folder: Path) -> Sweep:
         plans=tuple(plans),
         folders=tuple(folder / number for number in numbers),
         limits=settings.limits,
-        record=replace(settings.record, jobs=numbers, notes=(note,) if note else ()),
+        budget=settings.budget,
+        record=replace(
+            settings.record,
+            jobs=numbers,
+            versions=tuple(plan.version.name for plan in plans),
+            notes=(note,) if note else (),
+        ),
         policy=settings.policy,
         tracker=settings.tracker,
         traced=any(b"mlflow" in source.read_bytes() for source in sources),
@@ -252,6 +262,7 @@ def _build(settings: Settings, number: int) -> Plan:
         repeats=job.config["repeats"],
         seed=job.config["seed"],
         pairwise=pairwise,
+        outcomes=settings.outcomes,
     )
 
 

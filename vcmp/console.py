@@ -2,16 +2,20 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from vcmp.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vcmp.evaluation import Interrupt
     from vcmp.gates import Policy
     from vcmp.pipeline import Sweep
-    from vcmp.types import Conclusion
+    from vcmp.prospects import Cost
+    from vcmp.types import Answerer, Conclusion, Evaluation
 
 
 def make_console() -> "Console":
@@ -51,6 +55,56 @@ def announce(sweep: "Sweep", console: "Console") -> None:
     if sweep.record.baseline.startswith("git:"):
         console.print(f"the baseline, {sweep.record.baseline}, is evaluated first", markup=False)
     _warn(sweep, console)
+
+
+def tell_end(
+    evaluations: "Sequence[Evaluation]", interrupt: "Interrupt", folder: Path, console: "Console"
+) -> None:
+    """Say why a sweep has ended before its time, what is kept, and how it goes on."""
+    done = sum(len(evaluation.results) for evaluation in evaluations)
+    total = sum(evaluation.n_asked for evaluation in evaluations)
+    if interrupt.reason:
+        console.print(f"stopped: {interrupt.reason}", markup=False)
+    what = "stopped" if interrupt.reason else "interrupted"
+    console.print(f"{what}: {done} of {total} results are kept in {shown(folder)}", markup=False)
+    console.print(f"go on:     vcmp resume {shown(folder)}", markup=False)
+
+
+def told_cost(cost: "Cost", answerer: "Answerer") -> str:
+    """What calls take at worst, in words."""
+    tokens = f"at most {cost.tokens:,} tokens, each answer as long as it may be"
+    if answerer.scripted:
+        return f"{tokens}; no model is paid"
+    if cost.usd is not None:
+        return f"{tokens}: ${cost.usd:,.2f}"
+    unknown = ", ".join(repr(model) for model in cost.unpriced if model) or "the agent's model"
+    return f"{tokens}; the price of {unknown} is unknown"
+
+
+def confirm(sweep: "Sweep", console: "Console") -> None:
+    """Ask before a sweep that may cost more than its budget's `confirm_usd`.
+
+    Raises:
+        ConfigError: The answer is no, or there is nobody to ask.
+    """
+    from vcmp import prospects
+
+    bound = sweep.budget.confirm_usd
+    answerer = sweep.plans[0].answerer
+    if bound is None or answerer.scripted:
+        return
+    cost = prospects.worst_cost(sweep.plans, len(sweep.plans) - 1)
+    if cost.usd is not None and cost.usd <= bound:
+        return
+    told = told_cost(cost, answerer)
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"budget.confirm_usd={bound:g}: {told}, and there is nobody to ask.\n"
+            "  Lower dataset.limit or max_tokens, or raise budget.confirm_usd."
+        )
+    console.print(told, markup=False)
+    if console.input("go on? [y/N] ", markup=False).strip().lower() not in ("y", "yes"):
+        raise ConfigError(f"budget.confirm_usd={bound:g}: not confirmed, nothing was sent.")
 
 
 def _warn(sweep: "Sweep", console: "Console") -> None:

@@ -19,6 +19,7 @@ from vcmp.types import (
     ScorerCard,
     Variant,
     Version,
+    prefix,
 )
 
 TABLE = Answerer(name="table", description="another tool, which made the table of scores")
@@ -64,7 +65,7 @@ def conclude(scores: Any, policy: Policy) -> Conclusion:
     order = dataset.shuffled(SEED)
 
     def compare_at(look: int) -> list[list[Comparison]]:
-        seen = order[: gates.prefix(len(order), look, policy.looks)]
+        seen = order[: prefix(len(order), look, policy.looks)]
         return [[_compare(trial, dataset.name, seen)] for trial in trials]
 
     return conclusions.rank(gates.look_by_look(compare_at, policy), policy)

@@ -34,6 +34,12 @@ class ResultsError(VcmpError):
     """Result files are missing or cannot be read."""
 
 
+class StorageError(VcmpError):
+    """A result cannot be written: the disk is full, or is not ours to write."""
+
+    exit_code = 4
+
+
 class EvaluationError(VcmpError):
     """An evaluation came to an end that says nothing about its versions."""
 

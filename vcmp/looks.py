@@ -1,6 +1,6 @@
 """Planned looks while a sweep runs: no case is paid for once the gate has decided."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from vcmp import gates
 from vcmp.conclusions import Field
@@ -10,7 +10,7 @@ from vcmp.types import Evaluation, Plan, Result
 
 
 class Watch:
-    """Sees every result of a sweep as it comes, and decides at each look whose cases are complete.
+    """Sees every result of a sweep as it comes, and decides at each look.
 
     Args:
         plans: The sweep's plans.
@@ -29,31 +29,29 @@ class Watch:
         self._policy = policy
         self._field = field
         self._results: list[list[Result]] = [[] for _ in plans]
-        order = [case.id for case in plans[0].dataset.shuffled(plans[0].seed)]
-        self._look_of = {
-            case_id: place * policy.looks // len(order) + 1 for place, case_id in enumerate(order)
-        }
-        n_each = sum(plan.repeats for plan in plans)
-        self._open = [
-            n_each * sum(look == number for look in self._look_of.values())
-            for number in range(1, policy.looks + 1)
-        ]
-        self._decided = False
 
     def add(self, plan: int, result: Result) -> None:
-        """Take in a result; it may complete a look."""
+        """Take in a result."""
         self._results[plan].append(result)
-        look = self._look_of[result.case_id]
-        self._open[look - 1] -= 1
-        if not self._decided and not any(self._open[:look]):
-            self._decided = self._decide()
 
     def looks(self) -> Looks:
         """What the evaluation loop has to know."""
-        return Looks(planned=self._policy.looks, enough=lambda: self._decided)
+        return Looks(planned=self._policy.looks, wanted=self._wanted)
 
-    def _decide(self) -> bool:
-        evaluations = [
+    def _wanted(self) -> Collection[int]:
+        """The plans that are not decided, and all that those are compared with."""
+        field = self._field(self._evaluations())
+        found = field.decide(self._policy) if field else []
+        if not field or not found:
+            return range(len(self._plans))
+        decided = {each.verdict.candidate for each in found if gates.is_decided(each.verdict)}
+        if len(decided) == len(found):
+            return ()
+        decided -= {anchor.version.name for anchor in field.anchors}
+        return [n for n, plan in enumerate(self._plans) if plan.version.name not in decided]
+
+    def _evaluations(self) -> list[Evaluation]:
+        return [
             Evaluation(
                 version=plan.version,
                 dataset=plan.dataset,
@@ -65,6 +63,3 @@ class Watch:
             )
             for plan, results in zip(self._plans, self._results, strict=True)
         ]
-        field = self._field(evaluations)
-        found = field.decide(self._policy) if field else []
-        return bool(found) and all(gates.is_decided(each.verdict) for each in found)

@@ -44,7 +44,8 @@ class Judged:
 def open_contests(baseline: Evaluation, candidates: Sequence[Candidate]) -> list[Contest]:
     """Let the pairwise judges of each candidate's plan compare it with the baseline.
 
-    What needs no judge is saved at once; the plans of the rounds ask for the rest.
+    What needs no judge, or was judged before the sweep was ended, is saved at once; the plans of
+    the rounds ask for the rest.
     """
     return [
         Contest(round=round, folder=candidate.folder)
@@ -56,8 +57,11 @@ def open_contests(baseline: Evaluation, candidates: Sequence[Candidate]) -> list
 def _rounds(baseline: Evaluation, candidate: Candidate) -> list[Round]:
     judges = candidate.plan.pairwise
     pairs = preferences.pairs(baseline, candidate.evaluation)
+    earlier = load(candidate.folder, baseline).preferences if judges else ()
     rounds = [
-        preferences.make_round(metric, judge, pairs, candidate.plan)
+        preferences.make_round(
+            metric, judge, pairs, candidate.plan, [e for e in earlier if e.metric == metric]
+        )
         for metric, judge in judges.items()
     ]
     if rounds:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from vcmp.scorers import adapt, card_of
 from vcmp.tracking import BEST_OF, Capture, MlflowTracker
 from vcmp.types import (
     Answerer,
+    Budget,
     Conclusion,
     Dataset,
     Evaluation,
@@ -51,6 +52,8 @@ class Sweep:
     """Where each plan leaves its files, in the order of `plans`."""
     limits: Limits
     record: SweepRecord
+    budget: Budget = field(default_factory=Budget)
+    """What all its calls together may take."""
     policy: Policy | None = None
     """The gate, which may decide before all cases are evaluated."""
     tracker: MlflowTracker | None = None
@@ -60,6 +63,8 @@ class Sweep:
     """Overrides with which another revision is evaluated alike."""
     pool: bool = True
     """Whether a run adds to the recorded ones of its versions."""
+    known: tuple[Mapping[str, Result], ...] = ()
+    """Where it goes on with an earlier run: by plan, what that left, by key."""
 
 
 def build_plan(
@@ -101,6 +106,7 @@ def evaluate(
     limits: Limits | None = None,
     on_result: Callable[[int, Result], None] = lambda _plan, _result: None,
     interrupt: Interrupt | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Evaluation, ...]:
     """Run every plan over its dataset, with the OpenAI client's calls metered and retried.
 
@@ -108,18 +114,15 @@ def evaluate(
         plans: One for each version.
         limits: How many cases at once, how often to try, how long to wait.
         on_result: Called with the plan's position and each result as it finishes.
-        interrupt: Remembers a signal that came while the plans ran.
+        interrupt: Remembers a signal that came while the plans ran, or why they were stopped.
+        budget: What all calls together may take.
 
     Returns:
         One evaluation a plan, in their order.
     """
-    return _evaluate(
-        plans,
-        limits or Limits(),
-        on_result,
-        interrupt or Interrupt(),
-        traced="mlflow" in sys.modules,
-    )
+    limits, interrupt = limits or Limits(), interrupt or Interrupt()
+    with meter(limits, interrupt, budget):
+        return _evaluate(plans, limits, on_result, interrupt, traced="mlflow" in sys.modules)
 
 
 def _evaluate(
@@ -130,11 +133,10 @@ def _evaluate(
     *,
     traced: bool,
     looks: Looks | None = None,
+    known: Mapping[str, Result] | None = None,
+    journal: results.Journal | None = None,
 ) -> tuple[Evaluation, ...]:
-    with (
-        meter(limits, interrupt.requested),
-        Capture() if traced else nullcontext() as capture,
-    ):
+    with Capture() if traced else nullcontext() as capture:
         return evaluation.evaluate(
             plans,
             limits=limits,
@@ -142,6 +144,8 @@ def _evaluate(
             capture=capture,
             interrupt=interrupt,
             looks=looks or Looks(),
+            known=known,
+            journal=journal,
         )
 
 
@@ -160,12 +164,27 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
     """
     if sweep.tracker:
         sweep.tracker.prepare()
-    record = _gather(sweep)
+    # what an earlier run of the sweep gathered is what this one is judged with
+    record = sweep.record if sweep.known else _gather(sweep)
     if not _has_baseline(sweep):
         record = replace(record, notes=(*record.notes, *pairwise.unasked(sweep.plans)))
     results.save_record(record, sweep.folder)
-    total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans)
+    with meter(sweep.limits, interrupt, sweep.budget):
+        evaluations = _evaluate_all(sweep, interrupt, follow)
+        if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
+            _hold(_open_contests(sweep, evaluations), sweep, interrupt, follow)
+    if interrupt.reason:  # also of what came after the last result
+        evaluations = tuple(replace(done, stopped=interrupt.reason) for done in evaluations)
+        for done, folder in zip(evaluations, sweep.folders, strict=True):
+            results.save(done, folder)
+    return evaluations
+
+
+def _evaluate_all(sweep: Sweep, interrupt: Interrupt, follow: Follow) -> tuple[Evaluation, ...]:
+    journal = results.Journal(sweep.folders)
     watch = _watch(sweep)
+    finished = _take_up(sweep, watch)
+    total = sum(len(plan.dataset.cases) * plan.repeats for plan in sweep.plans) - len(finished)
     with follow(total, "evaluating") as tick:
 
         def keep(plan: int, result: Result) -> None:
@@ -181,12 +200,28 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = _unseen) -> tupl
             interrupt,
             traced=sweep.traced,
             looks=watch.looks() if watch else None,
+            known={key: result for known in sweep.known for key, result in known.items()},
+            journal=journal,
         )
     for done, folder in zip(evaluations, sweep.folders, strict=True):
         results.save(done, folder)
-    if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
-        _hold(_open_contests(sweep, evaluations), sweep, interrupt, follow)
+    if not interrupt.requested():
+        journal.close()
     return evaluations
+
+
+def _take_up(sweep: Sweep, watch: Watch | None) -> list[Result]:
+    """Clean the files that an earlier run left, and give the results that it finished."""
+    every: list[Result] = []
+    for number, (plan, known) in enumerate(zip(sweep.plans, sweep.known, strict=False)):
+        finished = [result for result in known.values() if evaluation.is_finished(result, plan)]
+        answers = [result for result in known.values() if result not in finished]
+        results.save_unfinished(finished, answers, sweep.folders[number])
+        for result in finished:
+            if watch:
+                watch.add(number, result)
+        every += finished
+    return every
 
 
 def _has_baseline(sweep: Sweep) -> bool:

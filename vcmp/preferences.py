@@ -54,7 +54,13 @@ def pairs(baseline: Evaluation, candidate: Evaluation) -> tuple[Pair, ...]:
     )
 
 
-def make_round(metric: str, judge: Callable[..., Any], both: Sequence[Pair], plan: Plan) -> Round:
+def make_round(
+    metric: str,
+    judge: Callable[..., Any],
+    both: Sequence[Pair],
+    plan: Plan,
+    given: Iterable[Preference] = (),
+) -> Round:
     """Let `judge` compare pairs.
 
     Args:
@@ -64,8 +70,12 @@ def make_round(metric: str, judge: Callable[..., Any], both: Sequence[Pair], pla
             baseline's is, 0.5 for a tie.
         both: The pairs.
         plan: Of the candidate; the judge is asked in the same order of cases.
+        given: What the judge has said already, before the sweep was ended.
     """
-    found = [settle(metric, pair) for pair in both]
+    said = {(each.case_id, each.repeat): each for each in given if each.value is not None}
+    found = [
+        settle(metric, pair) or said.get((pair.case.id, pair.candidate.repeat)) for pair in both
+    ]
     asked = [pair for pair, preference in zip(both, found, strict=True) if preference is None]
     return Round(
         metric=metric,

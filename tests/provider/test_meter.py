@@ -24,6 +24,18 @@ TOOL: Any = {
 ANSWER = {"model": "gpt-4o-mini", "messages": MESSAGES}
 
 
+class Brake:
+    def __init__(self, pulled: Callable[[], bool] = lambda: False) -> None:
+        self.pulled = pulled
+        self.reasons: list[str] = []
+
+    def requested(self) -> bool:
+        return self.pulled() or bool(self.reasons)
+
+    def stop(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+
 @contextmanager
 def metered(
     server: OpenAIServer, *, stopping: Callable[[], bool] = lambda: False, **limits: Any
@@ -31,7 +43,7 @@ def metered(
     with (
         server,
         openai.OpenAI(base_url=server.base_url, api_key="any") as client,
-        meter(Limits(**limits), stopping),
+        meter(Limits(**limits), Brake(stopping)),
         collect() as calls,
     ):
         yield client, calls
@@ -42,7 +54,7 @@ def run_async(server: OpenAIServer, ask: Callable[[Any], Any], **limits: Any) ->
         async with openai.AsyncOpenAI(base_url=server.base_url, api_key="any") as client:
             await ask(client)
 
-    with server, meter(Limits(**limits), lambda: False), collect() as calls:
+    with server, meter(Limits(**limits), Brake()), collect() as calls:
         asyncio.run(run())
     return calls
 
@@ -107,7 +119,7 @@ def test_interleaved_cases_keep_their_own_calls():
         async with openai.AsyncOpenAI(base_url=server.base_url, api_key="any") as client:
             return await asyncio.gather(case(client, "one"), case(client, "two"))
 
-    with OpenAIServer() as server, meter(Limits(), lambda: False):
+    with OpenAIServer() as server, meter(Limits(), Brake()):
         found = asyncio.run(both())
 
     assert [[c.request["messages"][0]["content"] for c in calls] for calls in found] == [
@@ -191,13 +203,16 @@ def test_tool_calls_are_recorded():
 
 
 @pytest.mark.parametrize("choices", [None, []])
-def test_a_reply_without_choices_is_recorded(choices):
-    """Some gateways answer 200 and nothing; the agent fails on it, the meter does not."""
+def test_a_reply_without_choices_is_asked_for_again(choices):
+    """Some gateways answer 200 and nothing."""
     reply = body_of(id="c", object="chat.completion", model="m", choices=choices, usage=None)
-    with metered(OpenAIServer(faults=first_fails(*reply))) as (client, calls):
+    server = OpenAIServer(faults=first_fails(*reply, times=3))
+    with metered(server) as (client, calls), pytest.raises(ValueError, match="has no choices"):
         client.chat.completions.create(**ANSWER)
 
-    assert (calls[0].finish, calls[0].input_tokens, calls[0].model) == ("", None, "m")
+    assert len(server.requests) == 3
+    assert (calls[0].failure, calls[0].attempts) == ("reply", 3)
+    assert calls[0].error == "BrokenReplyError: the reply has no choices"
 
 
 def test_embeddings_count_their_input_and_no_output():
@@ -392,7 +407,7 @@ def test_leaving_gives_the_sdk_back():
     from openai._base_client import AsyncAPIClient, SyncAPIClient
 
     before = SyncAPIClient.request, AsyncAPIClient.request
-    with meter(Limits(), lambda: False):
+    with meter(Limits(), Brake()):
         assert SyncAPIClient.request is not before[0]
 
     assert (SyncAPIClient.request, AsyncAPIClient.request) == before
@@ -406,7 +421,7 @@ def test_a_client_can_be_used_in_one_event_loop_after_another():
         asked = (client.chat.completions.create(**ANSWER) for _ in range(8))
         return await asyncio.gather(*asked)
 
-    with OpenAIServer() as server, meter(Limits(), lambda: False), collect() as calls:
+    with OpenAIServer() as server, meter(Limits(), Brake()), collect() as calls:
         client.base_url = server.base_url
         for _ in range(3):
             asyncio.run(ask())

@@ -223,6 +223,29 @@ def test_versions_are_ranked_on_one_dataset(recording: Recording, tmp_path: Path
     assert (first.dataset, first.dataset_digest) == ("support", full.dataset.digest[:8])
 
 
+def test_what_a_look_ended_is_ranked_on_the_cases_that_it_asked(
+    recording: Recording, tmp_path: Path
+):
+    """It is complete, and not better than another on all cases; its whole dataset is the same."""
+    tracker = replace(recording.tracker, experiment="looks")
+    (tmp_path / "evaluation.json").touch()
+    (tmp_path / "results.jsonl").touch()
+    early, full = support("early", 1.0), support("basic", 0.5)
+    asked = {case.id: 2 for case in early.dataset.cases[:2]}
+    rows = tuple(row for row in early.results if row.case_id in asked)
+    tracker.record(replace(early, asked=asked, results=rows), tmp_path)
+    alone = tracker.versions("polite")
+    tracker.record(mended(full, 0.4), tmp_path)
+
+    first, last = tracker.versions("polite")
+
+    assert [(each.variant, each.n_cases, each.comparable) for each in alone] == [("early", 2, True)]
+    assert (first.variant, first.n_cases, first.comparable) == ("basic", 5, True)
+    assert (last.variant, last.n_cases, last.n_results, last.comparable) == ("early", 2, 4, False)
+    sought = Sought(app="app", variant="early", dataset=full.dataset.digest)
+    assert tracker.find_all(sought, lambda _found: True) == (True,)
+
+
 def test_only_the_traces_of_the_newest_evaluation_are_summed_up(recording: Recording):
     """Those of another dataset or an older run would change every mean; they are counted."""
     summary = recording.tracker.show(recording.empathetic[0].model_id)

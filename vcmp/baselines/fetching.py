@@ -1,6 +1,6 @@
 """A baseline from elsewhere: from the store, or evaluated in a worktree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +73,7 @@ def _pool(newest: Recording, asked: Asked, wanted: Wanted, tracker: MlflowTracke
     pool = Pool(evaluations=tuple(each.evaluation for each in kept))
     version = newest.evaluation.version
     notes = [f"{asked.role} {version.variant.name}: {reason}" for reason in left]
+    notes += _unasked(asked, pool)
     if len(kept) > 1:
         notes.append(
             f"{asked.role} {version.variant.name}: {len(kept)} recorded runs of the version are"
@@ -85,6 +86,17 @@ def _pool(newest: Recording, asked: Asked, wanted: Wanted, tracker: MlflowTracke
             " comparison"
         )
     return replace(pool, notes=tuple(notes))
+
+
+def _unasked(asked: Asked, pool: Pool) -> Iterator[str]:
+    """A note where some cases are in none of the evaluations."""
+    own, *earlier = pool.evaluations
+    n, n_cases = len(results.pool(own, earlier).cases), len(own.dataset.cases)
+    if n < n_cases:
+        yield (
+            f"{asked.role} {own.version.variant.name} was evaluated on {n} of {n_cases} cases:"
+            " a planned look ended it; differences are over the cases that both have"
+        )
 
 
 def _sought(asked: Asked, app: str, tracker: MlflowTracker) -> Sought:

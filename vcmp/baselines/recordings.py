@@ -28,7 +28,7 @@ class Pool:
 
     @property
     def repeats(self) -> int:
-        """Of all of them together."""
+        """Of all of them together; of the cases after a planned look that ended one, fewer."""
         return sum(evaluation.repeats for evaluation in self.evaluations)
 
 

@@ -42,11 +42,12 @@ def compare(
 ) -> Comparison:
     """Pair two evaluations case by case.
 
-    Scores are taken over all cases that have a value on both sides. A failed agent has one, the
-    worst, so a candidate cannot look better by failing on the hard cases; an unscored result has
-    none, and a case left without a pair is counted in `Paired.n_cases` for a gate to judge.
-    Measurements leave failed results out. Repeats are averaged inside the case. Neither the order
-    of results nor that of cases matters.
+    Scores are taken over all cases that have a value on both sides, of those that both were asked.
+    A failed agent has one, the worst, so a candidate cannot look better by failing on the hard
+    cases; an unscored result has none, and a case left without a pair is counted in
+    `Paired.n_cases` for a gate to judge. Measurements leave failed results out. Repeats are
+    averaged inside the case. Neither the order of results nor that of cases matters. What the
+    candidate has by itself is over all its cases.
 
     Args:
         preferences: What pairwise judges thought of the outputs of these two. Each judge is a
@@ -71,8 +72,13 @@ def compare(
     preferences = [each for each in preferences if each.case_id in cases]
     if preferences:
         arms, sides = _with_preferences(arms, sides, preferences, judges or {})
-    compared = pair(*arms, sides[0].dataset.cases, baseline=sides[0], candidate=sides[1])
-    return replace(compared, swayed=_swayed(preferences, baseline, candidate))
+    shared = [case for case in baseline.cases if candidate.n_asked_of(case.id)]
+    compared = pair(*arms, shared, baseline=sides[0], candidate=sides[1])
+    return replace(
+        compared,
+        samples=_samples(arms[1], candidate.cases),
+        swayed=_swayed(preferences, baseline, candidate),
+    )
 
 
 def examine(evaluation: Evaluation, lower: frozenset[str] = frozenset()) -> Comparison:
@@ -81,7 +87,7 @@ def examine(evaluation: Evaluation, lower: frozenset[str] = frozenset()) -> Comp
     Args:
         lower: Scores of which less is better.
     """
-    arm, cases = observe(evaluation, lower), evaluation.dataset.cases
+    arm, cases = observe(evaluation, lower), evaluation.cases
     return Comparison(
         baseline=evaluation,
         candidate=evaluation,
@@ -104,6 +110,9 @@ def restrict(evaluation: Evaluation, case_ids: Iterable[str]) -> Evaluation:
             cases=tuple(case for case in evaluation.dataset.cases if case.id in kept),
         ),
         results=tuple(result for result in evaluation.results if result.case_id in kept),
+        asked=None
+        if evaluation.asked is None
+        else {case_id: n for case_id, n in evaluation.asked.items() if case_id in kept},
     )
 
 

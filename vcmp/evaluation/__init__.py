@@ -1,22 +1,28 @@
 """The evaluation loop: agents × cases × repeats, interleaved in one asyncio loop.
 
-loop         the order, the workers, one case from its inputs to its scores
+loop         the workers, one case from its inputs to its scores
+order        which case comes when
+attempts     one call of an agent or a scorer, within its deadline
+outcomes     whether a run gave a whole answer
 threads      sync agents and scorers, in daemon threads
-interrupts   Ctrl-C and SIGTERM
+interrupts   what ends an evaluation before its time
 values       what agents return, raise and use, as plain values
 """
 
 from vcmp.evaluation.interrupts import Interrupt
-from vcmp.evaluation.loop import Capture, Looks, evaluate, schedule
+from vcmp.evaluation.loop import Capture, Journal, evaluate, is_finished
+from vcmp.evaluation.order import Looks, schedule
 from vcmp.evaluation.values import as_json, describe, time_awaited, total_usage
 
 __all__ = [
     "Capture",
     "Interrupt",
+    "Journal",
     "Looks",
     "as_json",
     "describe",
     "evaluate",
+    "is_finished",
     "schedule",
     "time_awaited",
     "total_usage",

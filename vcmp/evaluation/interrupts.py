@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM: stop gently at the first, at once at the second."""
+"""What ends an evaluation before its time: Ctrl-C and SIGTERM, the budget, the provider.
+
+It stops gently at the first: nothing more is sent, what is done is kept. A second signal ends it at
+once.
+"""
 
 import asyncio
 import os
@@ -13,14 +17,20 @@ GRACE_S = 3.0
 
 
 class Interrupt:
-    """Remembers that the user, or the machine, asked to stop."""
+    """Remembers that someone asked to stop, and who."""
 
     def __init__(self) -> None:
         self.signal = 0
         """Number of the signal that came; 0 while none did."""
+        self.reason = ""
+        """Why no signal but the budget or the provider ended it; "" while neither did."""
+
+    def stop(self, reason: str) -> None:
+        """Ask to stop; the first reason counts."""
+        self.reason = self.reason or reason
 
     def requested(self) -> bool:
-        return self.signal != 0
+        return self.signal != 0 or self.reason != ""
 
 
 @contextmanager
@@ -39,7 +49,7 @@ def heeded(interrupt: Interrupt, workers: Sequence[asyncio.Task[None]]) -> Itera
             worker.cancel()
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        if interrupt.requested():
+        if interrupt.signal:
             os._exit(128 + number)
         interrupt.signal = number
         loop.call_soon_threadsafe(loop.call_later, GRACE_S, cancel)

@@ -6,20 +6,23 @@ scorer raises, SystemExit included, stays with its case.
 """
 
 import asyncio
-import inspect
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from vcmp.calls import collect
+from vcmp.calls import Call, collect
 from vcmp.errors import EvaluationError
+from vcmp.evaluation.attempts import DeadlineExceeded, answer, attempt, call, is_async
 from vcmp.evaluation.interrupts import Interrupt, heeded
+from vcmp.evaluation.order import ALL_AT_ONCE, Looks, schedule
+from vcmp.evaluation.outcomes import LACKS, outcome_of
 from vcmp.evaluation.threads import Workers
-from vcmp.evaluation.values import as_json, describe, time_awaited, total_usage
-from vcmp.types import Case, Evaluation, Limits, Plan, Result, Score, Usage
+from vcmp.evaluation.values import describe, time_awaited, total_usage
+from vcmp.types import Case, Evaluation, Limits, Plan, Result, Score, Usage, prefix
 
 OnResult = Callable[[int, Result], None]
 
@@ -34,21 +37,20 @@ class Capture(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """Planned looks at an evaluation that may end early."""
+class Journal(Protocol):
+    """Keeps what is paid for as soon as it is there, where a judge has yet to score it."""
 
-    planned: int = 1
-    """Look k sees the first k of so many equal parts of the cases."""
-    enough: Callable[[], bool] = lambda: False
-    """Whether no further case is needed."""
+    def answered(self, plan: int, result: Result) -> None:
+        """Keep an answer that has no scores yet."""
+        ...
+
+    def scored(self, plan: int, result: Result, scorer: str, score: Score) -> None:
+        """Keep one score of an answer."""
+        ...
 
 
-ALL_AT_ONCE = Looks()
-
-
-class DeadlineExceeded(TimeoutError):  # noqa: N818 - users read the name
-    """An agent or a scorer took longer than the case's deadline."""
+BLAMELESS = {"auth", "quota", "connection", "missing", "stopped"}
+"""Failures of a call that say nothing about the agent, should they end the evaluation."""
 
 
 def evaluate(
@@ -59,6 +61,8 @@ def evaluate(
     capture: Capture | None = None,
     interrupt: Interrupt | None = None,
     looks: Looks = ALL_AT_ONCE,
+    known: Mapping[str, Result] | None = None,
+    journal: Journal | None = None,
 ) -> tuple[Evaluation, ...]:
     """Run every plan over its dataset.
 
@@ -70,17 +74,32 @@ def evaluate(
         interrupt: Set by SIGINT or SIGTERM while the loop runs in the main thread: no new case is
             started, those in flight get `interrupts.GRACE_S` seconds. A second signal ends the
             process.
-        looks: In how many parts the cases are evaluated, and whether those so far are enough.
+            So does a reason given to its `stop`.
+        looks: In how many parts the cases are evaluated, and of whom the next part is needed. It
+            begins when the one before it has ended, so that nothing is asked in vain.
+        known: By key, results of an earlier, unfinished run of the same plans: what is there is
+            not asked for again, and `on_result` is not called with it. Of an answer that lacks
+            scores only those are asked for.
+        journal: Where answers are kept while judges score them.
 
     Returns:
         One evaluation a plan, in their order; results in the order of the dataset. A case that was
-        in flight when the run was interrupted, and failed, has no result; nor has one that was not
-        needed.
+        in flight when the run was interrupted, and failed, has no result. A plan that was not
+        needed to the end has asked the cases up to that look, and is complete with them.
 
     Raises:
         EvaluationError: An agent ended the event loop.
     """
-    loop = _Loop(plans, limits or Limits(), on_result, capture, interrupt or Interrupt(), looks)
+    loop = _Loop(
+        plans=plans,
+        limits=limits or Limits(),
+        on_result=on_result,
+        capture=capture,
+        interrupt=interrupt or Interrupt(),
+        looks=looks,
+        known=known or {},
+        journal=journal,
+    )
     try:
         return _run(loop.run())
     except SystemExit as exit:
@@ -100,51 +119,94 @@ def _run(evaluation: Coroutine[Any, Any, tuple[Evaluation, ...]]) -> tuple[Evalu
         return thread.submit(asyncio.run, evaluation).result()
 
 
+@dataclass(slots=True, kw_only=True)
 class _Loop:
-    def __init__(
-        self,
-        plans: Sequence[Plan],
-        limits: Limits,
-        on_result: OnResult,
-        capture: Capture | None,
-        interrupt: Interrupt,
-        looks: Looks,
-    ) -> None:
-        self.plans = plans
-        self.limits = limits
-        self.on_result = on_result
-        self.capture = capture
-        self.interrupt = interrupt
-        self.looks = looks
-        self.threads = Workers()
-        self.results: list[list[Result]] = [[] for _ in plans]
+    plans: Sequence[Plan]
+    limits: Limits
+    on_result: OnResult
+    capture: Capture | None
+    interrupt: Interrupt
+    looks: Looks
+    known: Mapping[str, Result]
+    journal: Journal | None
+    threads: Workers = field(default_factory=Workers)
+    workers: list[asyncio.Task[None]] = field(default_factory=list)
+    results: list[list[Result]] = field(default_factory=list)
+    held: list[tuple[int, Result]] = field(default_factory=list)
+    """Results that failed for what may yet end the evaluation."""
+    n_asked: list[int] = field(default_factory=list)
+    """Cases of each plan: fewer than all once a look was the last for which it was needed."""
 
     async def run(self) -> tuple[Evaluation, ...]:
-        jobs = schedule(self.plans, self.looks.planned)
-        workers = [asyncio.create_task(self._work(jobs)) for _ in range(self.limits.concurrency)]
-        with heeded(self.interrupt, workers):
-            # a row that cannot be kept stops the others: they would be paid for and lost
-            await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-            for worker in workers:
-                worker.cancel()
-            outcomes = await asyncio.gather(*workers, return_exceptions=True)
-        self.threads.close()
-        for outcome in outcomes:
+        self.results = [[] for _ in self.plans]
+        self.n_asked = [len(plan.dataset.cases) for plan in self.plans]
+        try:
+            with heeded(self.interrupt, self.workers):
+                await self._look_by_look()
+        finally:
+            self.threads.close()
+        return tuple(map(self._assemble, range(len(self.plans))))
+
+    async def _look_by_look(self) -> None:
+        looks, wanted = self.looks.planned, set(range(len(self.plans)))
+        for look in range(1, looks + 1):
+            jobs = schedule(self.plans, look, looks)
+            await self._work_off(job for job in jobs if job[0] in wanted)
+            if self.interrupt.requested():
+                return
+            self._release()
+            if look == looks:
+                return
+            needless = wanted.difference(self.looks.wanted())
+            for plan in needless:
+                self.n_asked[plan] = prefix(self.n_asked[plan], look, looks)
+            wanted -= needless
+            if not wanted:
+                return
+
+    async def _work_off(self, jobs: Iterator[tuple[int, Case, int]]) -> None:
+        n = self.limits.concurrency
+        self.workers[:] = [asyncio.create_task(self._work(jobs)) for _ in range(n)]
+        # a row that cannot be kept stops the others: they would be paid for and lost
+        await asyncio.wait(self.workers, return_when=asyncio.FIRST_EXCEPTION)
+        for worker in self.workers:
+            worker.cancel()
+        for outcome in await asyncio.gather(*self.workers, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
-        return tuple(map(_assemble, self.plans, self.results))
+
+    def _release(self) -> None:
+        """What was held did not end the evaluation: it counts as what it is."""
+        for plan, result in self.held:
+            self._keep(plan, result)
+        self.held.clear()
 
     async def _work(self, jobs: Iterator[tuple[int, Case, int]]) -> None:
-        for plan, case, repeat in jobs:
-            if self.interrupt.requested() or self.looks.enough():
+        for number, case, repeat in jobs:
+            if self.interrupt.requested():
                 return
-            result = await self._run_case(self.plans[plan], case, repeat)
-            if result.error and self.interrupt.requested():
+            plan = self.plans[number]
+            known = self.known.get(plan.key(case, repeat))
+            if known and is_finished(known, plan):
+                self.results[number].append(known)
+                continue
+            answer, calls = (known, ()) if known else await self._answer(number, case, repeat)
+            result, judged = await self._score(number, case, answer)
+            if self.interrupt.requested() and not is_whole(result):
                 return  # it may have failed only because it was being stopped
-            self.results[plan].append(result)
-            self.on_result(plan, result)
+            if any(call.failure in BLAMELESS for call in (*calls, *judged)):
+                self.held.append((number, result))
+            else:
+                self._keep(number, result)
 
-    async def _run_case(self, plan: Plan, case: Case, repeat: int) -> Result:
+    def _keep(self, plan: int, result: Result) -> None:
+        self.results[plan].append(result)
+        self.on_result(plan, result)
+
+    async def _answer(
+        self, number: int, case: Case, repeat: int
+    ) -> tuple[Result, tuple[Call, ...]]:
+        plan = self.plans[number]
         trace = (
             self.capture.case(plan.version.name, case.id, case.inputs)
             if self.capture
@@ -152,103 +214,93 @@ class _Loop:
         )
         started, clock = time.time(), time.perf_counter()
         with collect() as calls, trace as spans:
-            output, failure = await self._attempt(_answer, plan.agent, case.inputs, self.threads)
+            deadline_s = self.limits.case_deadline_s
+            output, failure = await attempt(
+                deadline_s, answer, plan.agent, case.inputs, self.threads
+            )
         latency = time.perf_counter() - clock - time_awaited(calls)
         # a thread that was given up may be in the middle of a call that nobody will count
         unknown = isinstance(failure, DeadlineExceeded) and not is_async(plan.agent)
-        return Result(
+        outcome = outcome_of(output, failure, calls)
+        lack = LACKS.get(outcome, "") if plan.outcomes.fails(outcome) else ""
+        result = Result(
             case_id=case.id,
             repeat=repeat,
+            key=plan.key(case, repeat),
             output=output,
-            error=describe(failure) if failure else "",
+            outcome=outcome,
+            error=describe(failure) if failure else lack,
             finish=calls[-1].finish if calls else "",
             started_s=started,
             latency_s=max(latency, 0.0),
             usage=Usage() if unknown else total_usage(calls),
-            scores={} if failure else await self._score(plan, case, output),
             calls=tuple(calls),
             trace=spans(),
         )
+        judged = any(card.judge for card in plan.cards.values())
+        if self.journal and judged and not result.error:
+            self.journal.answered(number, result)
+        return result, result.calls
 
-    async def _score(self, plan: Plan, case: Case, output: Any) -> dict[str, Score]:
-        judged = (self._judge(scorer, case, output) for scorer in plan.scorers.values())
-        return dict(zip(plan.scorers, await asyncio.gather(*judged), strict=True))
+    async def _score(
+        self, number: int, case: Case, answer: Result
+    ) -> tuple[Result, tuple[Call, ...]]:
+        """The answer with all its scores, and what was asked for those."""
+        if answer.error:
+            return answer, ()
+        plan = self.plans[number]
+        wanted = [name for name in plan.scorers if name not in answer.scores]
+        calls: list[Call] = []
+
+        async def judge(name: str) -> Score:
+            with collect() as own:
+                score = await self._judge(plan.scorers[name], case, answer.output)
+            calls.extend(own)
+            if self.journal and plan.cards[name].judge and score.value is not None:
+                self.journal.scored(number, answer, name, score)
+            return score
+
+        given = dict(zip(wanted, await asyncio.gather(*map(judge, wanted)), strict=True))
+        scores = {**answer.scores, **given}
+        return replace(answer, scores={name: scores[name] for name in plan.scorers}), tuple(calls)
 
     async def _judge(self, scorer: Callable[..., Any], case: Case, output: Any) -> Score:
-        score, failure = await self._attempt(_call, scorer, self.threads, case, output)
+        deadline_s = self.limits.case_deadline_s
+        score, failure = await attempt(deadline_s, call, scorer, self.threads, case, output)
         if failure:
             return Score(value=None, error=describe(failure))
         if not isinstance(score, Score):
             return Score(value=None, error=f"the scorer returned {score!r}, not a Score")
         return score
 
-    async def _attempt(
-        self, function: Callable[..., Any], *args: Any
-    ) -> tuple[Any, BaseException | None]:
-        """What `function` gives within the deadline, or what it raises."""
-        deadline_s = self.limits.case_deadline_s
-        deadline = asyncio.timeout(deadline_s)
-        try:
-            async with deadline:
-                return await function(*args), None
-        except TimeoutError as failure:
-            late = DeadlineExceeded(f"no answer within {deadline_s:g} s")
-            return None, late if deadline.expired() else failure
-        except asyncio.CancelledError as failure:
-            task = asyncio.current_task()
-            if task and task.cancelling():  # by us, and not by the agent
-                raise
-            return None, failure
-        except BaseException as failure:
-            return None, failure
+    def _assemble(self, number: int) -> Evaluation:
+        plan = self.plans[number]
+        place = {case.id: number for number, case in enumerate(plan.dataset.cases)}
+        rows = sorted(self.results[number], key=lambda row: (place[row.case_id], row.repeat))
+        asked = {
+            c.id: plan.repeats for c in plan.dataset.shuffled(plan.seed)[: self.n_asked[number]]
+        }
+        if self.interrupt.reason:
+            asked = dict(Counter(row.case_id for row in rows))
+        return Evaluation(
+            version=plan.version,
+            dataset=plan.dataset,
+            scorers=plan.cards,
+            answerer=plan.answerer,
+            results=tuple(rows),
+            repeats=plan.repeats,
+            seed=plan.seed,
+            asked=asked if self.interrupt.reason or len(asked) < len(place) else None,
+            outcomes=plan.outcomes,
+            stopped=self.interrupt.reason,
+        )
 
 
-async def _answer(agent: Callable[..., Any], inputs: Mapping[str, Any], threads: Workers) -> Any:
-    output = await _call(agent, threads, **inputs)
-    if output is None:
-        raise ValueError("the agent returned None")
-    return as_json(output)
+def is_finished(result: Result, plan: Plan) -> bool:
+    """Whether nothing more is to be asked about a result."""
+    return bool(result.error) or result.scores.keys() >= plan.scorers.keys()
 
 
-async def _call(function: Callable[..., Any], threads: Workers, *args: Any, **kw: Any) -> Any:
-    if is_async(function):
-        return await function(*args, **kw)
-    value = await threads.run(function, *args, **kw)
-    return await value if inspect.isawaitable(value) else value
-
-
-def is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - whether it is async, not callable
-    )
-
-
-def schedule(plans: Sequence[Plan], looks: int = 1) -> Iterator[tuple[int, Case, int]]:
-    """(position of the plan, case, repeat) in the order in which to start them.
-
-    Planned looks are outermost, then repeats, and versions innermost; the cases of one dataset come
-    in the same seeded random order for every version and whatever their order in the file.
-    """
-    jobs: list[tuple[int, int, int, int, Case]] = []
-    for number, plan in enumerate(plans):
-        cases = plan.dataset.shuffled(plan.seed)
-        for repeat in range(plan.repeats):
-            jobs += [
-                (place * looks // len(cases), repeat, place, number, case)
-                for place, case in enumerate(cases)
-            ]
-    jobs.sort(key=lambda job: job[:4])
-    return ((number, case, repeat) for _, repeat, _, number, case in jobs)
-
-
-def _assemble(plan: Plan, results: Sequence[Result]) -> Evaluation:
-    place = {case.id: number for number, case in enumerate(plan.dataset.cases)}
-    return Evaluation(
-        version=plan.version,
-        dataset=plan.dataset,
-        scorers=plan.cards,
-        answerer=plan.answerer,
-        results=tuple(sorted(results, key=lambda row: (place[row.case_id], row.repeat))),
-        repeats=plan.repeats,
-        seed=plan.seed,
-    )
+def is_whole(result: Result) -> bool:
+    """Whether the agent answered and every scorer could tell."""
+    return not result.error and all(score.value is not None for score in result.scores.values())

@@ -13,6 +13,10 @@ _MAX_INT = 10**300
 """Larger integers become text: Python refuses to write them as JSON."""
 
 
+class NothingReturnedError(ValueError):
+    """An agent returned None."""
+
+
 def as_json(value: Any) -> Any:
     """`value` as JSON can hold it; what JSON does not know (NaN included) becomes text.
 
@@ -43,6 +47,8 @@ def as_json(value: Any) -> Any:
 
 def describe(failure: BaseException) -> str:
     """An exception in one line: its class and what it says."""
+    if isinstance(failure, NothingReturnedError):
+        return str(failure)
     try:
         said = str(failure)
     except Exception as error:

@@ -9,7 +9,7 @@ from vcmp.gates.absolute import MaxRate, NoFailures, Threshold
 from vcmp.gates.alarms import NoRegression
 from vcmp.gates.combined import AllOf, AnyOf
 from vcmp.gates.directions import wanted_low
-from vcmp.gates.looks import is_decided, look_by_look, prefix
+from vcmp.gates.looks import is_decided, look_by_look
 from vcmp.gates.policy import Policy, Rule
 from vcmp.gates.relative import MaxRatio, NonInferiority, Superiority
 from vcmp.gates.verdicts import combine, decide, decide_all, decide_alone, rank, settle
@@ -32,7 +32,6 @@ __all__ = [
     "decide_alone",
     "is_decided",
     "look_by_look",
-    "prefix",
     "rank",
     "settle",
     "wanted_low",

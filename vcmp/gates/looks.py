@@ -26,38 +26,36 @@ class Looked:
     candidate: Candidate
 
 
-def prefix(n_cases: int, look: int, looks: int) -> int:
-    """How many cases a look sees."""
-    return -(-n_cases * look // looks)
-
-
 def look_by_look(
-    compare_at: Callable[[int], Sequence[Candidate] | None], policy: Policy
+    compare_at: Callable[[int], Sequence[Candidate | None]], policy: Policy, first: int = 1
 ) -> list[Looked]:
     """Judge candidates at each planned look until all are decided; without looks, at once.
 
     A candidate keeps the verdict of the first look that passed or failed it.
 
     Args:
-        compare_at: The candidates at a look, from 1; None where its cases are not evaluated yet.
+        compare_at: The candidates at a look; None for one whose cases are not evaluated so far.
+        first: The look to begin with: the one at which all is seen that was known before.
 
     Returns:
-        One for each candidate, the undecided ones as of the last look; none where not even the
-        first look's cases are evaluated.
+        One for each candidate, the undecided ones as of the last look of theirs; none where one has
+        not even the first look's cases.
     """
-    found: list[Looked] = []
-    for look in range(1, policy.looks + 1):
+    found: dict[int, Looked] = {}
+    n_candidates = 0
+    for look in range(first, policy.looks + 1):
         candidates = compare_at(look)
-        if candidates is None:
+        n_candidates = len(candidates)
+        decided = {n: each.verdict for n, each in found.items() if is_decided(each.verdict)}
+        seen = {n: each for n, each in enumerate(candidates) if each and n not in decided}
+        if not seen:
             break
         stage = policy.at(look) if policy.looks > 1 else policy
-        verdicts = decide_all(candidates, stage)
-        now = [Looked(verdict=v, candidate=c) for v, c in zip(verdicts, candidates, strict=True)]
-        before = found or now
-        found = [a if is_decided(a.verdict) else b for a, b in zip(before, now, strict=True)]
-        if all(is_decided(each.verdict) for each in found):
-            break
-    return found
+        others = [each.verdict for n, each in found.items() if n not in seen]
+        verdicts = decide_all(list(seen.values()), stage, others)
+        for (n, candidate), verdict in zip(seen.items(), verdicts, strict=True):
+            found[n] = Looked(verdict=verdict, candidate=candidate)
+    return [found[n] for n in range(n_candidates)] if len(found) == n_candidates else []
 
 
 def is_decided(verdict: Verdict) -> bool:

@@ -45,20 +45,29 @@ def decide(comparison: Comparison, policy: Policy, further: Sequence[Comparison]
     return _verdict(comparison, findings, policy, NO_RULE)
 
 
-def decide_all(candidates: Sequence[Sequence[Comparison]], policy: Policy) -> list[Verdict]:
+def decide_all(
+    candidates: Sequence[Sequence[Comparison]], policy: Policy, others: Sequence[Verdict] = ()
+) -> list[Verdict]:
     """Judge several candidates, each given by its comparison with the baseline and its further
     ones.
 
     The best of several may pass by chance, and one of several may fail by chance, so they share
     alpha by Holm's steps, for a pass and for a failure.
+
+    Args:
+        others: Of further candidates, whose verdicts stand: an earlier look has decided them, or
+            they are not evaluated as far.
     """
     places = range(len(candidates))
+    outcomes = [verdict.outcome for verdict in others]
+    n = len(candidates) + len(others)
+    to_pass, to_fail = n - outcomes.count("pass"), n - outcomes.count("fail")
     verdicts: dict[int, Verdict] = {}
     passed: set[int] = set()
     failed: set[int] = set()
     while True:
-        passes = 1 / max(1, len(candidates) - len(passed))
-        fails = 1 / max(1, len(candidates) - len(failed))
+        passes = 1 / max(1, to_pass - len(passed))
+        fails = 1 / max(1, to_fail - len(failed))
         for place in places:
             if place not in passed | failed:
                 first, *further = candidates[place]

@@ -6,10 +6,12 @@ worlds      what the runs of an unchanged agent may score
 chances     how often the gate comes to a verdict then
 recordings  what the tracking store knows of the baseline
 calls       what is asked of models at least
+costs       and what that takes at worst
 """
 
 from vcmp.prospects.calls import agent_calls, judge_calls
 from vcmp.prospects.chances import Chance, chances, needed_cases, needed_repeats
+from vcmp.prospects.costs import Cost, worst_cost
 from vcmp.prospects.occasions import Occasion, foresee
 from vcmp.prospects.reach import Reach, barred, counted_cases, reaches, warning
 from vcmp.prospects.recordings import Known, recall
@@ -18,6 +20,7 @@ from vcmp.prospects.worlds import PASS_RATE, World, assumed, flips_of, is_repeat
 __all__ = [
     "PASS_RATE",
     "Chance",
+    "Cost",
     "Known",
     "Occasion",
     "Reach",
@@ -37,4 +40,5 @@ __all__ = [
     "recall",
     "recorded",
     "warning",
+    "worst_cost",
 ]

@@ -40,7 +40,10 @@ def recall(plans: Sequence[Plan], baseline: str, tracker: MlflowTracker | None) 
         return Known(note=f"the tracking store cannot be read ({reason})")
     if newest is None:
         return Known(note=f"no comparable run of {name} is recorded")
-    return Known(evaluation=_pooled(runs or (newest,)))
+    known = _pooled(runs or (newest,))
+    if len(known.cases) < len(known.dataset.cases):
+        return Known(note=f"a planned look ended the recorded run of {name}")
+    return Known(evaluation=known)
 
 
 def _pooled(runs: Sequence[Recording]) -> Evaluation:

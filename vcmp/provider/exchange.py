@@ -3,20 +3,25 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any
 
-from vcmp.calls import Call, record
+from vcmp.calls import Call, Failure, abandoned, record
+from vcmp.provider.failures import PASSING, BrokenReplyError, StoppedError, failure_of
+from vcmp.provider.patience import within
 from vcmp.provider.prices import cost_usd
-from vcmp.provider.readings import Reading
-from vcmp.provider.retries import backoff_s, is_passing
-from vcmp.types import Limits
+from vcmp.provider.purse import Price
+from vcmp.provider.readings import Reading, lack_of
+from vcmp.provider.retries import asked_s, backoff_s
+from vcmp.provider.traffic import Traffic
+from vcmp.secrets import scrub
 
-
-class StoppedError(RuntimeError):
-    """A request was not sent because the evaluation is being stopped."""
+PATIENCE = 4
+"""So many times the attempts are made, at most, of a request that others are in the way of."""
+UNCHARGED = {"auth", "quota", "rate", "request", "server", "connection", "missing", "stopped"}
+"""Failures of a request that no model has worked on."""
 
 
 class Exchange:
@@ -25,33 +30,73 @@ class Exchange:
     Args:
         client: The SDK's client.
         options: The SDK's `FinalRequestOptions`: what is asked.
-        limits: How often and how long to try.
+        traffic: What all requests share.
     """
 
-    def __init__(self, client: Any, options: Any, limits: Limits) -> None:
+    def __init__(self, client: Any, options: Any, traffic: Traffic) -> None:
         self._client = client
         self._options = options
-        self._limits = limits
+        self._traffic = traffic
+        self._limits = traffic.limits
+        self._body = _body(options)
+        self._model = str(self._body.get("model") or "")
+        self._line = f"{client.base_url} {self._model}"
+        self._throttle = traffic.throttle(self._line)
+        self._n_passed = self._throttle.n_passed
         # a stream may be read to its end, or collected as garbage, while another case is running
         self._context = copy_context()
         self._attempts = 0
+        self._congested = 0
+        self._reserved: Price | None = None
         self._started_s = time.time()
         self._first = self._last = time.perf_counter()
+        self._begun_s = 0.0
         self._ended = False
 
-    def begin(self, stopping: bool) -> None:
-        """Start an attempt.
+    def turns(self) -> Generator[float]:
+        """Seconds to wait, again and again, until an attempt may begin.
 
         Raises:
             StoppedError: Nothing is to be sent any more.
         """
-        if stopping:
+        place = self._throttle.line_up()
+        try:
+            self._check_stop()
+            while delay := self._throttle.try_begin(place):
+                yield delay
+                self._check_stop()
+        finally:
+            self._throttle.leave_line(place)
+
+    def begin(self) -> None:
+        """Start an attempt, whose turn it is.
+
+        Raises:
+            StoppedError: It would pass the budget.
+        """
+        if self._asks:
+            worst = self._traffic.purse.worst_price(self._body, str(self._client.base_url))
+            over = self._traffic.purse.set_aside(worst, self._model)
+            if over:
+                self._throttle.end()
+                self._traffic.brake.stop(over)
+                self._check_stop()
+            self._reserved = worst
+        self._attempts += 1
+        self._last = time.perf_counter()
+        self._begun_s = time.monotonic()
+
+    @property
+    def _asks(self) -> bool:
+        """Whether a model is asked; what is only looked up costs nothing."""
+        return bool(self._options.method.lower() == "post")
+
+    def _check_stop(self) -> None:
+        if self._traffic.brake.requested() or abandoned():
             error = StoppedError("the evaluation is being stopped, no request is sent")
             if self._attempts:
                 self.end(error=error)
             raise error
-        self._attempts += 1
-        self._last = time.perf_counter()
 
     def options(self, timeout_s: float | None = None) -> Any:
         """The request as the SDK is to send it: without retries of its own."""
@@ -77,10 +122,13 @@ class Exchange:
                 raise self._timeout() from None
             raise
 
-    def check_deadline(self) -> None:
-        """Raise `openai.APITimeoutError` when the attempt's time is over."""
-        if time.perf_counter() > self._last + self._limits.call_deadline_s:
-            raise self._timeout()
+    def within_deadline(self, function: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+        """What a sync function gives; raise `openai.APITimeoutError` when the time is over."""
+        left = self._last + self._limits.call_deadline_s - time.perf_counter()
+        try:
+            return within(left, function, *args, **kw)
+        except TimeoutError:
+            raise self._timeout() from None
 
     def _timeout(self) -> Exception:
         import httpx2
@@ -89,24 +137,42 @@ class Exchange:
         url = f"{self._client.base_url}".rstrip("/") + "/" + self._options.url.lstrip("/")
         return openai.APITimeoutError(request=httpx2.Request(self._options.method, url))
 
-    def checked(self, reply: Any, cast_to: Any) -> Any:
-        """`reply`, unless a proxy answered in the model's place.
+    def answered(self, reply: Any, cast_to: Any) -> Any:
+        """`reply`, unless it is none.
 
-        The SDK hands over a 200 that is no JSON as text, and the agent would fail far from here.
+        Raises:
+            JSONDecodeError: A proxy answered in the model's place. The SDK hands over a 200 that is
+                no JSON as text, and the agent would fail far from here.
+            BrokenReplyError: It has no answer in it.
         """
         if isinstance(reply, str) and cast_to is not str:
             raise json.JSONDecodeError("the reply is not JSON", reply[:200], 0)
+        if lack := lack_of(reply):
+            raise BrokenReplyError(lack)
+        self._throttle.end()
+        self._throttle.passed()
+        self._note("", "")
         return reply
 
     def wait_s(self, error: BaseException) -> float:
         """Seconds until the next attempt; raises `error` again when there is to be none."""
-        last = self._attempts >= self._limits.attempts or not self._repeatable()
-        if not last and is_passing(error):
+        failure = failure_of(error)
+        self._throttle.end()
+        if failure == "rate":
+            self._throttle.refused(self._begun_s, asked_s(error))
+            # while others pass it is one of too many, and waits for its turn
+            self._congested += self._throttle.n_passed > self._n_passed
+        if failure in PASSING and self._may_repeat():
             wait = backoff_s(self._attempts, error)
             if wait < self._limits.case_deadline_s:
+                self._settle(Price() if failure in UNCHARGED else None)
                 return wait
         self.end(error=error)
         raise error
+
+    def _may_repeat(self) -> bool:
+        spent = max(self._attempts - self._congested, self._attempts / PATIENCE)
+        return spent < self._limits.attempts and self._repeatable()
 
     def _repeatable(self) -> bool:
         """Whether the body is still there: a file was read to its end by the first attempt."""
@@ -114,18 +180,32 @@ class Exchange:
 
     def end(self, reading: Reading | None = None, error: BaseException | None = None) -> None:
         """Record the request; what comes after the first call is ignored."""
-        if self._ended or self._options.method.lower() != "post":
+        if self._ended or not self._asks:
             return
         self._ended = True
-        self._context.run(record, self._call(reading or Reading(), error))
+        call = self._call(reading or Reading(), error)
+        if error is not None:
+            self._note(call.failure, call.error)
+        self._settle(_price_of(call))
+        self._context.run(record, call)
+
+    def _settle(self, spent: Price | None) -> None:
+        """Put back what was set aside and not spent; None is unknown."""
+        if self._reserved is not None:
+            self._traffic.purse.settle(self._reserved, spent or self._reserved)
+            self._reserved = None
+
+    def _note(self, failure: Failure, said: str) -> None:
+        reason = self._traffic.circuit.note(self._line, failure, said)
+        if reason:
+            self._traffic.brake.stop(scrub(reason))
 
     def _call(self, reading: Reading, error: BaseException | None) -> Call:
-        body = _body(self._options)
         return Call(
             api=self._options.url.strip("/").replace("/", "."),
-            requested_model=str(body.get("model") or ""),
+            requested_model=self._model,
             model=reading.model,
-            request=body,
+            request=self._body,
             response=reading.response,
             finish=reading.finish,
             input_tokens=reading.input_tokens,
@@ -142,7 +222,18 @@ class Exchange:
             waited_s=self._last - self._first,
             attempts=self._attempts,
             error="" if error is None else _describe(error),
+            failure="" if error is None else failure_of(error),
+            fingerprint=reading.fingerprint,
         )
+
+
+def _price_of(call: Call) -> Price | None:
+    """What a call took; None when nobody knows."""
+    if call.failure in UNCHARGED:
+        return Price()
+    if call.input_tokens is None or call.output_tokens is None:
+        return None
+    return Price(tokens=call.input_tokens + call.output_tokens, usd=call.cost_usd)
 
 
 def _bounded(timeout: Any, limit_s: float) -> Any:

@@ -7,38 +7,44 @@ replaced for a while, so an agent keeps its client, its own wrappers and its own
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
-from vcmp.calls import abandoned
 from vcmp.provider.connections import close_with_loop
-from vcmp.provider.exchange import Exchange, StoppedError
+from vcmp.provider.exchange import Exchange
+from vcmp.provider.failures import StoppedError
 from vcmp.provider.streams import watch
-from vcmp.types import Limits
+from vcmp.provider.traffic import Brake, Traffic
+from vcmp.types import Budget, Limits
 
 __all__ = ["StoppedError", "meter"]
 
 
 @contextmanager
-def meter(limits: Limits, stopping: Callable[[], bool]) -> Iterator[None]:
+def meter(limits: Limits, brake: Brake, budget: Budget | None = None) -> Iterator[None]:
     """Meter all clients of the openai SDK inside the block, whenever they were made.
 
     The SDK's own retries are off. A request has `limits.attempts` attempts; what may pass is tried
-    again (`vcmp.provider.retries`). An attempt of an async client ends `limits.call_deadline_s`
-    after its start, the reading of a stream included; a sync client cannot be interrupted, so there
-    the deadline bounds each read. Every POST is recorded as one `Call`, when its reply, stream
+    again (`vcmp.provider.retries`). An attempt ends `limits.call_deadline_s` after its start, the
+    reading of a stream included. Every POST is recorded as one `Call`, when its reply, stream
     included, has ended; other methods ask no model.
+
+    A provider that says "too many requests" is asked more slowly; one that refuses the key, has no
+    money left or is not there is given up, and a call that the budget may not do for is not made:
+    then the brake is pulled.
 
     Args:
         limits: Attempts and deadlines.
-        stopping: While it says True no request is sent: `StoppedError` is raised. So it is in a
+        brake: While it is pulled no request is sent: `StoppedError` is raised. So it is in a
             thread or task whose case has ended without it.
+        budget: What all requests together may take.
     """
+    traffic = Traffic(limits, brake, budget or Budget())
     from openai._base_client import AsyncAPIClient, SyncAPIClient
 
     with ExitStack() as patches:
         for client, wrap in ((SyncAPIClient, _metered), (AsyncAPIClient, _metered_async)):
-            request = wrap(client.request, limits, stopping)
+            request = wrap(client.request, traffic)
             patches.enter_context(_replaced(client, "request", request))
         yield
 
@@ -53,16 +59,18 @@ def _replaced(owner: type, name: str, function: Callable[..., Any]) -> Iterator[
         setattr(owner, name, before)
 
 
-def _metered(
-    send: Callable[..., Any], limits: Limits, stopping: Callable[[], bool]
-) -> Callable[..., Any]:
+def _metered(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
     def request(client: Any, cast_to: Any, options: Any, **how: Any) -> Any:
-        exchange = Exchange(client, options, limits)
+        exchange = Exchange(client, options, traffic)
         while True:
-            exchange.begin(stopping() or abandoned())
+            with closing(exchange.turns()) as turns:
+                for delay in turns:
+                    time.sleep(delay)
+            exchange.begin()
             try:
-                prepared = exchange.options(timeout_s=limits.call_deadline_s)
-                reply = exchange.checked(send(client, cast_to, prepared, **how), cast_to)
+                prepared = exchange.options(timeout_s=traffic.limits.call_deadline_s)
+                reply = exchange.within_deadline(send, client, cast_to, prepared, **how)
+                reply = exchange.answered(reply, cast_to)
             except BaseException as error:
                 time.sleep(exchange.wait_s(error))
             else:
@@ -71,18 +79,19 @@ def _metered(
     return request
 
 
-def _metered_async(
-    send: Callable[..., Any], limits: Limits, stopping: Callable[[], bool]
-) -> Callable[..., Any]:
+def _metered_async(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
     async def request(client: Any, cast_to: Any, options: Any, **how: Any) -> Any:
-        exchange = Exchange(client, options, limits)
+        exchange = Exchange(client, options, traffic)
         await close_with_loop(client._client)
         while True:
-            exchange.begin(stopping() or abandoned())
+            with closing(exchange.turns()) as turns:
+                for delay in turns:
+                    await asyncio.sleep(delay)
+            exchange.begin()
             try:
                 async with exchange.deadline():
                     reply = await send(client, cast_to, exchange.options(), **how)
-                reply = exchange.checked(reply, cast_to)
+                reply = exchange.answered(reply, cast_to)
             except BaseException as error:
                 await asyncio.sleep(exchange.wait_s(error))
             else:

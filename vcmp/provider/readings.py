@@ -22,6 +22,19 @@ class Reading:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int = 0
+    fingerprint: str = ""
+
+
+def lack_of(reply: Any) -> str:
+    """Why a parsed reply is no answer, though it came with status 200; "" when it is one."""
+    choices = getattr(reply, "choices", ())
+    kind = getattr(reply, "object", "")
+    said = getattr(reply, "error", None)
+    if said and kind != "response":
+        return f"the reply is an error: {said}"
+    if kind in ("chat.completion", "text_completion") or choices is None:
+        return "" if isinstance(choices, list) and choices else "the reply has no choices"
+    return ""
 
 
 def read_reply(reply: Any) -> Reading:
@@ -35,6 +48,7 @@ def read_reply(reply: Any) -> Reading:
         response={key: value for key, value in body.items() if not _is_vectors(key, value)},
         model=_text(body.get("model")),
         finish=_finish(body),
+        fingerprint=_text(body.get("system_fingerprint")),
         **_tokens(usage if isinstance(usage, Mapping) else {}),
     )
 
@@ -96,6 +110,7 @@ class Gathering:
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._refusals: list[str] = []
         self._tools: dict[int, dict[str, str]] = {}
         self._last = Reading()
         self._final: Reading | None = None
@@ -116,6 +131,7 @@ class Gathering:
             self._last,
             model=seen.model or self._last.model,
             finish=seen.finish if "choices" in body and seen.finish else self._last.finish,
+            fingerprint=seen.fingerprint or self._last.fingerprint,
             **({} if seen.input_tokens is None else _tokens(body["usage"])),
         )
 
@@ -127,6 +143,7 @@ class Gathering:
         delta = choice.get("delta")
         delta = delta if isinstance(delta, Mapping) else {}
         self._texts.append(_text(delta.get("content")) or _text(choice.get("text")))
+        self._refusals.append(_text(delta.get("refusal")))
         for part in delta.get("tool_calls") or ():
             tool = self._tools.setdefault(part.get("index", 0), {"name": "", "arguments": ""})
             for key, value in (part.get("function") or {}).items():
@@ -138,6 +155,8 @@ class Gathering:
         if self._final is not None:
             return self._final
         response: dict[str, Any] = {"content": "".join(self._texts)}
+        if any(self._refusals):
+            response["refusal"] = "".join(self._refusals)
         if self._tools:
             response["tool_calls"] = list(self._tools.values())
         return replace(self._last, response=response)

@@ -5,7 +5,6 @@ uniform between 0 and `BASE_S` doubled with every attempt, at most `CAP_S`. What
 in `retry-after-ms` or `Retry-After` is the least that is waited.
 """
 
-import json
 import math
 import random
 from collections.abc import Mapping
@@ -14,31 +13,18 @@ from email.utils import parsedate_to_datetime
 
 BASE_S = 0.5
 CAP_S = 8.0
-WORTH_RETRYING = {408, 409, 429}
-OUT_OF_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
-"""Error codes that come with status 429 and that no waiting mends."""
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the same request may succeed later."""
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        if OUT_OF_MONEY & {error.code, error.type}:
-            return False
-        return error.status_code in WORTH_RETRYING or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError | json.JSONDecodeError | UnicodeDecodeError)
 
 
 def backoff_s(attempt: int, error: BaseException) -> float:
     """Seconds to wait after the `attempt`-th attempt, counted from 1, failed with `error`."""
     jitter = random.uniform(0.0, min(CAP_S, BASE_S * 2 ** (attempt - 1)))
-    response = getattr(error, "response", None)
-    return max(jitter, 0.0 if response is None else asked_s(response.headers))
+    return max(jitter, asked_s(error))
 
 
-def asked_s(headers: Mapping[str, str]) -> float:
+def asked_s(error: BaseException) -> float:
     """Seconds that the server asks to wait; 0 when it asks nothing that can be understood."""
+    response = getattr(error, "response", None)
+    headers: Mapping[str, str] = {} if response is None else response.headers
     after = headers.get("retry-after", "")
     seconds = _number(headers.get("retry-after-ms", ""), unit_s=0.001)
     if seconds is None:

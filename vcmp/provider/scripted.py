@@ -1,12 +1,10 @@
 """A server on the loopback that speaks the OpenAI API and calls no language model."""
 
 import json
-import socket
-import sys
-import threading
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
 from vcmp.provider import shapes
@@ -14,6 +12,7 @@ from vcmp.provider.clerk import Clerk
 from vcmp.provider.environment import openai_environment
 from vcmp.provider.faq import load_faq
 from vcmp.provider.requests import RequestError, read_chat, read_responses
+from vcmp.provider.server import Server
 from vcmp.types import Answerer
 
 API_KEY = "scripted-needs-no-key"
@@ -43,63 +42,13 @@ class Scripted:
         return Answerer(name="scripted", scripted=True, description=DESCRIPTION)
 
     def __enter__(self) -> Self:
-        server = Server(Clerk(self._faq))
+        server = Server(partial(Desk, Clerk(self._faq)))
         self._entered.callback(server.stop)
         self._entered.enter_context(openai_environment(server.url, API_KEY))
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self._entered.close()
-
-
-class Server(ThreadingHTTPServer):
-    """One thread for each connection; `stop` ends those that clients still hold open."""
-
-    request_queue_size = 512
-    daemon_threads = True
-
-    def __init__(self, clerk: Clerk) -> None:
-        super().__init__(("127.0.0.1", 0), Desk)
-        self.clerk = clerk
-        self._open: dict[threading.Thread, socket.socket] = {}
-        self._lock = threading.Lock()
-        # asked for every 0.05 s, so that stopping takes no longer
-        self._accepting = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
-        self._accepting.start()
-
-    @property
-    def url(self) -> str:
-        """The base URL a client needs."""
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, remembered so that `stop` can end it."""
-        thread = threading.current_thread()
-        with self._lock:
-            self._open[thread] = request
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._lock:
-                self._open.pop(thread, None)
-
-    def stop(self) -> None:
-        """Close the port and every connection; returns when the threads have ended."""
-        self.shutdown()
-        self._accepting.join()
-        self.server_close()
-        with self._lock:
-            connections = dict(self._open)
-        for connection in connections.values():
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in connections:
-            thread.join(timeout=2)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away in the middle of a reply is no news."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
 class Desk(BaseHTTPRequestHandler):
@@ -109,7 +58,10 @@ class Desk(BaseHTTPRequestHandler):
     server_version = "vcmp"
     disable_nagle_algorithm = True
     wbufsize = -1
-    server: Server
+
+    def __init__(self, clerk: Clerk, *connection: Any) -> None:
+        self.clerk = clerk
+        super().__init__(*connection)  # serves the connection to its end
 
     def do_GET(self) -> None:
         """List the models."""
@@ -148,7 +100,7 @@ class Desk(BaseHTTPRequestHandler):
 
     def _chat(self, body: Mapping[str, Any]) -> None:
         request = read_chat(body)
-        reply = self.server.clerk.answer(request, body)
+        reply = self.clerk.answer(request, body)
         if request.stream:
             self._write(200, "text/event-stream", shapes.chat_stream(reply, request.stream_usage))
         else:
@@ -156,7 +108,7 @@ class Desk(BaseHTTPRequestHandler):
 
     def _respond(self, body: Mapping[str, Any]) -> None:
         request = read_responses(body)
-        reply = self.server.clerk.answer(request, body)
+        reply = self.clerk.answer(request, body)
         if request.stream:
             self._write(200, "text/event-stream", shapes.response_stream(reply))
         else:

@@ -64,6 +64,9 @@ def _watch_async(stream: Any, watched: "_WatchedAsync", close: Callable[[], Any]
     stream.close = close_watched
 
 
+_END = object()
+
+
 class _Ending:
     """Gathers the chunks of a stream and ends its exchange once."""
 
@@ -85,14 +88,13 @@ class _Watched(_Ending):
 
     def __next__(self) -> Any:
         try:
-            self._exchange.check_deadline()
-            chunk = next(self._chunks)
-        except StopIteration:
-            self.end()
-            raise
+            chunk = self._exchange.within_deadline(next, self._chunks, _END)
         except BaseException as error:
             self.end(error)
             raise
+        if chunk is _END:
+            self.end()
+            raise StopIteration
         self._gathering.add(chunk)
         return chunk
 

@@ -18,6 +18,7 @@ from vcmp.types import (
     Variant,
     Verdict,
     Version,
+    prefix,
 )
 
 
@@ -46,7 +47,7 @@ class Rehearsal:
         looks = self.policy.looks
 
         def compare_at(look: int) -> list[list[Comparison]]:
-            seen = order[: gates.prefix(len(order), look, looks)]
+            seen = order[: prefix(len(order), look, looks)]
             sides = (baseline, *anchors)
             return [[self.compare(side, arm, seen) for side in sides] for arm in candidates]
 

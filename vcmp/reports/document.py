@@ -61,6 +61,7 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
         "best": ranked[0].candidate.version.variant.name if ranked and decided else None,
         "gate": conclusion.gate or None,
         "looks": conclusion.looks,
+        "stopped": conclusion.stopped or None,
         "baseline": _version(conclusion, baseline) if baseline else None,
         "baseline_note": conclusion.baseline_note,
         "anchors": list(conclusion.anchors),

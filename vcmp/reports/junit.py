@@ -45,7 +45,7 @@ def _suite(conclusion: Conclusion, evaluation: Evaluation) -> Element:
     results: dict[str, list[Result]] = {}
     for result in evaluation.results:
         results.setdefault(result.case_id, []).append(result)
-    for case in evaluation.dataset.cases:
+    for case in evaluation.cases:
         suite.append(_case(evaluation, case, results.get(case.id, [])))
     verdict = verdict_of(conclusion, evaluation)
     if verdict:

@@ -2,6 +2,7 @@
 
 outputs/<sweep>/sweep.json              how to conclude: baseline, gate, report, command
 outputs/<sweep>/<n>/results.jsonl       one result a line, appended as it finishes
+outputs/<sweep>/<n>/answers.jsonl       while it runs, answers that judges have not scored yet
 outputs/<sweep>/<n>/evaluation.json     everything else about the evaluation
 outputs/<sweep>/<n>/preferences.json    pairwise judges and the pairs of outputs they were to see
 outputs/<sweep>/<n>/preferences.jsonl   one of their preferences a line
@@ -11,6 +12,7 @@ outputs/<sweep>/anchors/<k>/            and of each further baseline from elsewh
 
     files        writing whole files, reading JSON, damage in words
     evaluations  one evaluation in its folder
+    unfinished   what an evaluation that did not end has left
     pooling      several of one version as one
     preferences  what pairwise judges thought of an evaluation's outputs
     sweeps       a sweep: its record and its evaluations
@@ -35,11 +37,13 @@ from vcmp.results.sweeps import (
     load_sweep,
     save_record,
 )
+from vcmp.results.unfinished import Journal, load_unfinished, save_unfinished
 
 __all__ = [
     "ANCHORS",
     "BASELINE",
     "SCHEMA",
+    "Journal",
     "Preferences",
     "SweepRecord",
     "append",
@@ -52,9 +56,11 @@ __all__ = [
     "load_preferences",
     "load_record",
     "load_sweep",
+    "load_unfinished",
     "pool",
     "save",
     "save_earlier",
     "save_preferences",
     "save_record",
+    "save_unfinished",
 ]

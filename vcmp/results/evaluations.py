@@ -8,6 +8,7 @@ from vcmp.metrics import summarize
 from vcmp.results.files import (
     SCHEMA,
     adapter,
+    append_line,
     damaged,
     line,
     pretty,
@@ -17,21 +18,28 @@ from vcmp.results.files import (
 )
 from vcmp.types import Evaluation, Result
 
+ROWS = "results.jsonl"
+
 
 def append(result: Result, folder: Path) -> None:
-    """Add one line to the folder's results.jsonl; it is on disk for other readers on return."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = line(asdict(result))
-    with (folder / "results.jsonl").open("a", encoding="utf-8") as file:
-        file.write(text)
+    """Add one line to the folder's results.jsonl; it is on disk for other readers on return.
+
+    Raises:
+        StorageError: It cannot be written; the file is as it was.
+    """
+    append_line(folder / ROWS, asdict(result))
 
 
 def save(evaluation: Evaluation, folder: Path) -> None:
-    """Write evaluation.json, and results.jsonl in the order of the dataset."""
+    """Write evaluation.json, and results.jsonl in the order of the dataset.
+
+    Raises:
+        StorageError: They cannot be written; the files are as they were.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / "results.jsonl", (line(asdict(result)) for result in evaluation.results))
+    replace_file(folder / ROWS, (line(asdict(result)) for result in evaluation.results))
     document = asdict(replace(evaluation, results=()))
-    del document["results"]
+    del document["results"], document["earlier"]
     document["dataset"]["digest"] = evaluation.dataset.digest
     document |= {"schema": SCHEMA, "metrics": summarize(evaluation)}
     replace_file(folder / "evaluation.json", [pretty(document)])
@@ -49,7 +57,7 @@ def load(folder: Path) -> Evaluation:
             f"{folder / 'evaluation.json'}: written with layout {document.get('schema')!r},"
             f" this vcmp reads {SCHEMA}. Evaluate again, or use the vcmp that wrote it."
         )
-    path = folder / "results.jsonl"
+    path = folder / ROWS
     rows = read_lines(path)
     try:
         evaluation: Evaluation = adapter(Evaluation).validate_python({**document, "results": rows})

@@ -1,12 +1,14 @@
 """Files of JSON that are whole or not there, and what is said of those that are damaged."""
 
+import errno
 import json
+import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vcmp.errors import ResultsError
+from vcmp.errors import ResultsError, StorageError
 from vcmp.secrets import mask, scrub
 
 if TYPE_CHECKING:
@@ -17,12 +19,50 @@ SCHEMA = 1
 
 
 def replace_file(path: Path, parts: Iterable[str]) -> None:
-    """Write a whole file or none: a reader never meets half of it, and a link is not followed."""
+    """Write a whole file or none: a reader never meets half of it. A link is not followed.
+
+    Raises:
+        StorageError: It cannot be written; what was there before still is.
+    """
     new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with new.open("x", encoding="utf-8") as file:
-        file.writelines(parts)
-    new.replace(path)
+    try:
+        new.unlink(missing_ok=True)
+        with new.open("x", encoding="utf-8") as file:
+            file.writelines(parts)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+
+
+def append_line(path: Path, document: Mapping[str, Any]) -> None:
+    """Add a line to a JSONL file, whole or not at all.
+
+    Raises:
+        StorageError: It cannot be written; the file is as it was.
+    """
+    text = line(document).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            if (written := file.write(text)) < len(text):
+                file.truncate(size)
+                raise OSError(errno.ENOSPC, f"only {written} of {len(text)} bytes had room")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path}: cannot be written ({error.strerror}). All that was finished before is kept.\n"
+        f"  Make room, then go on: vcmp resume {os.path.relpath(sweep_of(path))}"
+    )
+
+
+def sweep_of(path: Path) -> Path:
+    """The folder of the sweep that a file belongs to."""
+    return next((p for p in path.parents if (p / "sweep.json").is_file()), path.parent)
 
 
 def line(document: Mapping[str, Any]) -> str:
@@ -52,6 +92,21 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise damaged(path, ValueError("not a JSON object"))
     return document
+
+
+def read_whole_lines(path: Path) -> list[Any]:
+    """Read a JSONL file that a process may have been killed over: a torn last line is left out.
+
+    Raises:
+        ResultsError: Another line is damaged.
+    """
+    if not path.is_file():
+        return []
+    *lines, _torn = path.read_bytes().split(b"\n")
+    try:
+        return [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise damaged(path, error) from error
 
 
 def read_lines(path: Path) -> list[Any]:

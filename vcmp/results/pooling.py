@@ -46,14 +46,22 @@ def pool(own: Evaluation, earlier: Sequence[Evaluation]) -> Evaluation:
     Args:
         own: Its results keep their repeats.
         earlier: Of the same version, dataset and yardstick; their repeats are counted on, in the
-            order given.
+            order given. A run that a planned look ended has repeats of the cases up to it.
     """
     if not earlier:
         return own
     place = {case.id: number for number, case in enumerate(own.dataset.cases)}
     rows = sorted(_renumbered([own, *earlier]), key=lambda row: (place[row.case_id], row.repeat))
-    repeats = own.repeats + sum(evaluation.repeats for evaluation in earlier)
-    return replace(own, results=tuple(rows), repeats=repeats)
+    runs = [own, *earlier]
+    whole = all(evaluation.asked is None for evaluation in runs)
+    asked = {case_id: sum(each.n_asked_of(case_id) for each in runs) for case_id in place}
+    return replace(
+        own,
+        results=tuple(rows),
+        repeats=sum(evaluation.repeats for evaluation in runs),
+        asked=None if whole else {case_id: n for case_id, n in asked.items() if n},
+        earlier=frozenset(case.id for each in earlier for case in each.cases),
+    )
 
 
 def _renumbered(evaluations: Sequence[Evaluation]) -> Iterator[Result]:

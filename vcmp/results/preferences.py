@@ -8,10 +8,11 @@ from vcmp.errors import ResultsError
 from vcmp.results.files import (
     SCHEMA,
     adapter,
+    append_line,
     damaged,
     line,
     read,
-    read_lines,
+    read_whole_lines,
     replace_file,
 )
 from vcmp.types import Preference, ScorerCard
@@ -35,10 +36,12 @@ class Preferences:
 
 
 def append_preference(preference: Preference, folder: Path) -> None:
-    """Add one line to the folder's preferences.jsonl; it is on disk on return."""
-    text = line(asdict(preference))
-    with (folder / ROWS).open("a", encoding="utf-8") as file:
-        file.write(text)
+    """Add one line to the folder's preferences.jsonl; it is on disk on return.
+
+    Raises:
+        StorageError: It cannot be written; the file is as it was.
+    """
+    append_line(folder / ROWS, asdict(preference))
 
 
 def save_preferences(preferences: Preferences, folder: Path) -> None:
@@ -64,7 +67,7 @@ def load_preferences(folder: Path) -> Preferences | None:
             f"{path}: written with layout {document.get('schema')!r}, this vcmp reads {SCHEMA}."
             " Evaluate again, or use the vcmp that wrote it."
         )
-    rows = read_lines(folder / ROWS)
+    rows = read_whole_lines(folder / ROWS)  # its writer may have been killed
     try:
         preferences: Preferences = adapter(Preferences).validate_python({**document, "given": rows})
     except ValueError as error:

@@ -35,6 +35,10 @@ class SweepRecord:
     jobs: tuple[str, ...] = ()
     """Folders of the sweep's evaluations; none may be missing from a conclusion."""
     command: str = ""
+    arguments: tuple[str, ...] = ()
+    """The command line's, with which the sweep goes on when it was ended."""
+    versions: tuple[str, ...] = ()
+    """Names of the evaluations' versions, in the order of `jobs`."""
     notes: tuple[str, ...] = ()
 
 
@@ -47,8 +51,8 @@ def load_sweep(folder: Path, record: SweepRecord) -> tuple[Evaluation, ...]:
     missing = [job for job in record.jobs if not (folder / job / "evaluation.json").is_file()]
     if missing:
         raise ResultsError(
-            f"{folder}: {missing[0]}/evaluation.json is missing; the evaluation did not end."
-            " Evaluate again."
+            f"{folder}: {missing[0]}/evaluation.json is missing; the evaluation did not end.\n"
+            f"  Go on with it: vcmp resume {folder}"
         )
     return tuple(load_pooled(folder / job) for job in record.jobs)
 

@@ -30,6 +30,7 @@ from vcmp.types import (
     Interval,
     Outcome,
     Verdict,
+    prefix,
 )
 
 Deal = Mapping[str, Sequence[int]]
@@ -158,7 +159,7 @@ class _Bench:
         order = Dataset(name="", cases=self.cases).shuffled(self.evaluation.seed)
 
         def compare_at(look: int) -> list[list[Comparison]]:
-            seen = order[: gates.prefix(len(order), look, self.policy.looks)]
+            seen = order[: prefix(len(order), look, self.policy.looks)]
             ids = [case.id for case in seen]
             baseline, candidate = (restrict(side, ids) for side in sides)
             return [[pair(*arms, seen, baseline=baseline, candidate=candidate)]]

@@ -13,7 +13,7 @@ from vcmp.metrics import summarize
 from vcmp.tracking.spans import clean, dump
 from vcmp.tracking.store import Session, locked
 from vcmp.tracking.traces import Link, write_traces
-from vcmp.types import Evaluation, Revision, ScorerCard
+from vcmp.types import Dataset, Evaluation, Revision, ScorerCard
 
 FILES = ("evaluation.json", "results.jsonl")
 PARAM_LENGTH = 6000
@@ -183,10 +183,16 @@ def _run_tags(evaluation: Evaluation, model_id: str) -> dict[str, str]:
         "vcmp.model_id": model_id,
         "vcmp.dataset": clean(evaluation.dataset.name),
         "vcmp.dataset_digest": evaluation.dataset.digest,
-        "vcmp.cases": str(len(evaluation.dataset.cases)),
+        "vcmp.cases": str(len(evaluation.cases)),
         "vcmp.results": str(len(evaluation.results)),
         "vcmp.scorers": dump(marks(evaluation.scorers)),
     }
+
+
+def _asked(evaluation: Evaluation) -> Dataset:
+    """The cases that were asked: up to a planned look they are another dataset than all of them,
+    and what was measured on it is not ranked among what was measured on the whole."""
+    return Dataset(name=evaluation.dataset.name, cases=evaluation.cases)
 
 
 def marks(scorers: Mapping[str, ScorerCard]) -> dict[str, str]:
@@ -208,30 +214,32 @@ def _times_ms(evaluation: Evaluation) -> tuple[int, int]:
 
 
 def _log_inputs(client: Any, evaluation: Evaluation, recorded: Recorded) -> None:
-    from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput
+    from mlflow import entities
 
-    dataset = Dataset(
-        name=clean(evaluation.dataset.name),
-        digest=evaluation.dataset.digest[:DIGEST_LENGTH],
+    asked = _asked(evaluation)
+    dataset = entities.Dataset(
+        name=clean(asked.name),
+        digest=asked.digest[:DIGEST_LENGTH],
         source_type="code",
         source=dump({"tags": {}}),
-        profile=dump({"num_rows": len(evaluation.dataset.cases)}),
+        profile=dump({"num_rows": len(asked.cases)}),
     )
-    tag = InputTag(key="mlflow.data.context", value="evaluation")
+    tag = entities.InputTag(key="mlflow.data.context", value="evaluation")
     client.log_inputs(
         recorded.run_id,
-        datasets=[DatasetInput(dataset, [tag])],
-        models=[LoggedModelInput(recorded.model_id)],
+        datasets=[entities.DatasetInput(dataset, [tag])],
+        models=[entities.LoggedModelInput(recorded.model_id)],
     )
 
 
 def _log_metrics(client: Any, evaluation: Evaluation, recorded: Recorded) -> None:
     from mlflow.entities import Metric
 
+    asked = _asked(evaluation)
     owner = {
         "model_id": recorded.model_id,
-        "dataset_name": clean(evaluation.dataset.name),
-        "dataset_digest": evaluation.dataset.digest[:DIGEST_LENGTH],
+        "dataset_name": clean(asked.name),
+        "dataset_digest": asked.digest[:DIGEST_LENGTH],
     }
     _, ended = _times_ms(evaluation)
     metrics = [

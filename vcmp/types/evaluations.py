@@ -2,12 +2,15 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
 
 from vcmp.calls import Call
 from vcmp.digests import digest_of
 from vcmp.errors import ConfigError
+
+RESULT_SCHEMA = 1
+"""Version of the layout of a result; one of another layout is asked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,11 @@ class Dataset:
         cases = sorted(self.cases, key=lambda case: case.id)
         random.Random(seed).shuffle(cases)
         return tuple(cases)
+
+
+def prefix(n_cases: int, look: int, looks: int) -> int:
+    """How many cases, in the order in which they are evaluated, one of several looks sees."""
+    return -(-n_cases * look // looks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +112,51 @@ class Score:
     error: str = ""
 
 
+RunOutcome = Literal["ok", "error", "timeout", "empty", "refusal", "filtered", "truncated"]
+"""What came of an agent's run of a case: an answer, an exception, nothing within the deadline, or
+what is no whole answer: an empty one, the model's refusal, what the provider's filter left, a text
+cut off at the token limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """Which runs that gave no whole answer count as failures ("fail"), and which are scored as any
+    other output ("score").
+
+    Raises:
+        ConfigError: One is neither.
+    """
+
+    empty: str = "fail"
+    refusal: str = "score"
+    filtered: str = "fail"
+    truncated: str = "score"
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) not in ("fail", "score"):
+                raise ConfigError(
+                    f"outcomes.{name}={getattr(self, name)} is unknown. Choose fail or score."
+                )
+
+    def fails(self, outcome: RunOutcome) -> bool:
+        """Whether a result that ended so is a failure."""
+        return outcome in ("error", "timeout") or getattr(self, outcome, "score") == "fail"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What happened when an agent ran one case once."""
 
     case_id: str
     repeat: int = 0
+    key: str = ""
+    """Digest of all that the result is the answer to, as `Plan.key` gives it."""
     output: Any = None
-    """What the agent returned, as a JSON value; None when it failed."""
+    """What the agent returned, as a JSON value; None when it raised."""
+    outcome: RunOutcome = "ok"
     error: str = ""
-    """Why the agent failed; "" when it answered."""
+    """Why the result counts as a failure; "" when it does not."""
     finish: str = ""
     """Why the model stopped ("stop", "length", …), of the last call; "" when no call was seen."""
     started_s: float = 0.0
@@ -128,6 +171,10 @@ class Result:
     """The agent's calls to a language model, in the order in which they ended."""
     trace: tuple[Mapping[str, Any], ...] = ()
     """Spans of an agent that traces itself, as `mlflow.entities.Span.to_dict` gives them."""
+
+    def __post_init__(self) -> None:
+        if self.error and self.outcome == "ok":
+            object.__setattr__(self, "outcome", "error")
 
     def value(self, scorer: str) -> float | None:
         """The score that counts: the worst, 0, when the agent failed; None when unscored."""
@@ -173,15 +220,33 @@ class Evaluation:
     """At most one for each case and repeat; fewer only when the evaluation was interrupted."""
     repeats: int = 1
     seed: int = 0
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    stopped: str = ""
+    """Why it ended before its time, where not by a signal: "budget: …", "provider: …"."""
+    asked: Mapping[str, int] | None = None
+    """Results there should be, by case id, where that is not `repeats` of every case: a planned
+    look ended the evaluation, or something `stopped` it, and what came after was never asked."""
+    earlier: frozenset[str] = frozenset()
+    """Cases that earlier runs had asked, where those are pooled with this one."""
+
+    def n_asked_of(self, case_id: str) -> int:
+        """Results there should be of a case of the dataset."""
+        return self.repeats if self.asked is None else self.asked.get(case_id, 0)
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases that were asked, in the order of the dataset."""
+        return tuple(case for case in self.dataset.cases if self.n_asked_of(case.id))
 
     @property
     def n_asked(self) -> int:
-        """Results that a complete evaluation has."""
-        return len(self.dataset.cases) * self.repeats
+        """Results there should be: those of an evaluation that a planned look ended, up to it."""
+        return sum(self.n_asked_of(case.id) for case in self.dataset.cases)
 
     @property
     def complete(self) -> bool:
-        return len(self.results) == self.n_asked
+        """Whether it came to its end, and nothing that was asked is missing."""
+        return len(self.results) == self.n_asked and not self.stopped
 
 
 class Agent(Protocol):
@@ -211,10 +276,51 @@ class Plan:
     seed: int = 0
     pairwise: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """Judges, by metric, that compare this version's outputs with the baseline's."""
+    outcomes: Outcomes = field(default_factory=Outcomes)
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
             raise ConfigError(f"repeats={self.repeats} asks nothing. Give it 1 or more.")
+
+    def key(self, case: Case, repeat: int) -> str:
+        """Digest of all that a result of this plan depends on, but for the agent's code: that is in
+        the version's name."""
+        variant = self.version.variant
+        own = [
+            RESULT_SCHEMA,
+            variant.name,
+            variant.params,
+            self.answerer.name,
+            asdict(self.outcomes),
+        ]
+        cards = {name: asdict(card) for name, card in self.cards.items()}
+        row = [case.id, case.inputs, case.expectations, repeat, self.seed]
+        return digest_of([own, cards, row])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a sweep may spend at most, on agents and judges together; None is no bound.
+
+    Raises:
+        ConfigError: A bound is not above zero.
+    """
+
+    usd: float | None = None
+    tokens: int | None = None
+    minutes: float | None = None
+    calls: int | None = None
+    """Requests to a model, each attempt counted."""
+    confirm_usd: float | None = None
+    """A worst case above it is asked about on a terminal, and refused elsewhere."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            bound = getattr(self, name)
+            if bound is not None and not bound > 0:
+                raise ConfigError(
+                    f"budget.{name}={bound} leaves nothing to spend. Give it more than 0, or null."
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

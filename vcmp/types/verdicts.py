@@ -95,5 +95,7 @@ class Conclusion:
     """Names of further versions that the candidates were compared with."""
     command: str = ""
     """The command line that repeats the sweep."""
+    stopped: str = ""
+    """Why the evaluation ended before its time: "budget: …", "provider: …"; nothing passes then."""
     notes: tuple[str, ...] = ()
     """What a reader has to know: an interrupted evaluation, a version outside git."""

@@ -14,6 +14,7 @@ VERBS = {
     "gate": "decide on a table of scores that another tool has made",
     "judge-check": "compare judges with labels that people gave to the same answers",
     "plan": "say what a run would take, and whether its gate could decide; nothing is sent",
+    "resume": "go on with a sweep that was interrupted, killed or stopped",
     "selfcheck": "compare the baseline with itself: how often does the gate raise a false alarm",
     "ui": "open the MLflow UI on the project's tracking store",
     "versions": "list and rank recorded versions; `versions show NAME` analyses one's traces",

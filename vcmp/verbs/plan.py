@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcmp.console import make_console
+from vcmp.console import make_console, told_cost
 from vcmp.errors import ConfigError
 from vcmp.project import enter_project, folder_overrides
 from vcmp.screening import arrange
@@ -109,6 +109,8 @@ def _calls(sweep: "Sweep", occasion: "Occasion") -> Iterator[str]:
         if asked
         else "no judge calls: no scorer asks a model"
     )
+    cost = prospects.worst_cost(plans, 0 if occasion.alone else occasion.n_candidates)
+    yield told_cost(cost, plans[0].answerer)
     if occasion.policy.looks > 1:
         yield f"{occasion.policy.looks} looks are planned: the first that decides ends the sweep"
 

@@ -116,6 +116,7 @@ def _repeated(folder: Path) -> "Evaluation":
         ResultsError: No version was run twice.
     """
     from vcmp import baselines, results
+    from vcmp.comparison import restrict
 
     record = results.load_record(folder)
     own = results.load_sweep(folder, record)
@@ -128,4 +129,4 @@ def _repeated(folder: Path) -> "Evaluation":
             f"{folder}: every case was run once, and a check of the gate compares repeats.\n"
             f"  Evaluate the baseline with some: vcmp selfcheck repeats={REPEATS}"
         )
-    return repeated[0]
+    return restrict(repeated[0], (case.id for case in repeated[0].cases))

@@ -1,0 +1,204 @@
+"""Killed, interrupted, out of disk: what is finished is kept, and a resumed sweep ends as an
+undisturbed one."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT, Run
+from tests.openai_server import OpenAIServer
+
+TIMES = {"started_s", "latency_s", "waited_s", "id", "created"}
+CONCURRENCY = 4
+
+
+def begin(project: Path, url: str, *arguments: str, **how: Any) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "vcmp", *settings(url), *arguments],
+        cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how,
+    )  # fmt: skip
+
+
+def settings(url: str) -> list[str]:
+    return [
+        "agent=empathetic,basic", "provider=compatible", f"provider.base_url={url}",
+        "tracking=none", "dataset.limit=40", f"concurrency={CONCURRENCY}", "gate=none", "-m",
+    ]  # fmt: skip
+
+
+def sweep_of(project: Path) -> Path:
+    (folder,) = (project / "outputs").glob("2*")
+    return folder
+
+
+def timeless(value: Any) -> Any:
+    """A JSON value without what a clock, or the server, has put in anew."""
+    if isinstance(value, Mapping):
+        return {key: timeless(item) for key, item in value.items() if key not in TIMES}
+    if isinstance(value, list):
+        return [timeless(item) for item in value]
+    return value
+
+
+def rows(folder: Path, name: str = "results.jsonl") -> list[Any]:
+    path = folder / name
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [timeless(json.loads(line)) for line in lines]
+
+
+def kill_after(process: "subprocess.Popen[str]", server: OpenAIServer, n_requests: int) -> None:
+    while len(server.requests) < n_requests:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+
+
+def asked(server: OpenAIServer) -> Counter[str]:
+    return Counter(json.dumps(request["body"], sort_keys=True) for request in server.requests)
+
+
+def test_a_killed_sweep_goes_on_where_it_was(project: Path, vcmp: Run, tmp_path: Path):
+    """Only calls that were in flight are repeated, and the files are those of a quiet run."""
+    with OpenAIServer(delay_s=0.02) as server:
+        kill_after(begin(project, server.base_url), server, 37)
+        folder = sweep_of(project)
+        kept = sum(len(rows(folder / job)) for job in "01")
+
+        done = vcmp("resume", f"outputs/{folder.name}")
+        assert (done.returncode, done.stderr) == (0, "")
+        repeated = sum(count - 1 for count in asked(server).values())
+        killed = {path.name: path.read_bytes() for path in folder.glob("*.*")}
+        ended = [rows(folder / job) for job in "01"]
+
+    with OpenAIServer(delay_s=0.02) as server:
+        quiet = vcmp(*settings(server.base_url))
+        (other,) = (path for path in (project / "outputs").glob("2*") if path != folder)
+
+    assert kept + CONCURRENCY >= 37 - CONCURRENCY
+    assert repeated <= CONCURRENCY
+    assert quiet.returncode == 0
+    assert ended == [rows(other / job) for job in "01"]
+    assert len(ended[0]) == len(ended[1]) == 40
+    assert killed["report.md"].count(b"\n") == (other / "report.md").read_bytes().count(b"\n")
+    assert not list(folder.glob("*/answers.jsonl"))
+
+
+def test_a_torn_last_line_is_no_result(project: Path, vcmp: Run):
+    """A process that is killed while it writes leaves half a line."""
+    with OpenAIServer() as server:
+        kill_after(begin(project, server.base_url), server, 20)
+        folder = sweep_of(project)
+        with (folder / "0/results.jsonl").open("a", encoding="utf-8") as file:
+            file.write('{"case_id": "track-pack')
+        done = vcmp("resume", f"outputs/{folder.name}")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(rows(folder / "0")) == len(rows(folder / "1")) == 40
+
+
+def test_an_answer_is_not_asked_for_again_while_judges_score_it(project: Path, vcmp: Run):
+    """What was paid for is on disk before the judges have spoken."""
+    with OpenAIServer(delay_s=0.02) as server:
+        process = begin(project, server.base_url, "scorers=judged", "dataset.limit=8")
+        kill_after(process, server, 60)
+        folder = sweep_of(project)
+        done = vcmp("resume", f"outputs/{folder.name}")
+        repeated = sum(count - 1 for count in asked(server).values())
+        answers = Counter(
+            json.dumps(request["body"]) for request in server.requests if not request["judge"]
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert repeated <= 8 * CONCURRENCY  # judges of one answer are asked at once
+    assert sum(answers.values()) <= 16 + CONCURRENCY
+    assert len(rows(folder / "0")) == len(rows(folder / "1")) == 8
+    assert not list(folder.glob("*/answers.jsonl"))
+
+
+def test_an_interrupted_sweep_tells_how_it_goes_on(project: Path, vcmp: Run):
+    with OpenAIServer(delay_s=0.05) as server:
+        process = begin(project, server.base_url)
+        while len(server.requests) < 10:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        folder = sweep_of(project)
+        command = out.splitlines()[-1]
+        done = vcmp(*command.split()[-2:])
+
+    assert (process.returncode, err) == (130, "")
+    assert command == f"go on:     vcmp resume outputs/{folder.name}"
+    assert done.returncode == 0
+    assert max(asked(server).values()) <= 2
+    assert len(rows(folder / "0")) == len(rows(folder / "1")) == 40
+
+
+def test_a_full_disk_keeps_what_is_finished(project: Path, vcmp: Run):
+    """No half line, no half file, exit code 4, and the way to go on."""
+    n_bytes = 60_000
+
+    def small_files() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    with OpenAIServer() as server:
+        process = begin(project, server.base_url, preexec_fn=small_files)
+        _, err = process.communicate(timeout=60)
+        folder = sweep_of(project)
+        kept = [len(rows(folder / job)) for job in "01"]
+        done = vcmp("resume", f"outputs/{folder.name}")
+        repeated = sum(count - 1 for count in asked(server).values())
+
+    assert process.returncode == 4
+    assert "results.jsonl: cannot be written (" in err
+    assert err.endswith(f"  Make room, then go on: vcmp resume outputs/{folder.name}\n")
+    assert 0 < sum(kept) < 80
+    assert done.returncode == 0, done.stderr
+    assert repeated <= CONCURRENCY + 1
+    assert not list(folder.rglob("*.new"))
+
+
+def test_a_finished_sweep_asks_nothing(project: Path, vcmp: Run):
+    with OpenAIServer() as server:
+        vcmp(*settings(server.base_url), "dataset.limit=3")
+        n_requests = len(server.requests)
+        folder = sweep_of(project)
+        before = (folder / "report.md").read_bytes()
+        done = vcmp(*settings(server.base_url), "dataset.limit=3", f"resume=outputs/{folder.name}")
+
+    assert (done.returncode, len(server.requests)) == (0, n_requests)
+    assert (folder / "report.md").read_bytes() == before
+
+
+def test_other_code_does_not_go_on_with_a_sweep(project: Path, vcmp: Run):
+    with OpenAIServer() as server:
+        vcmp(*settings(server.base_url), "dataset.limit=3")
+        folder = sweep_of(project)
+        agent = project / "agents/support.py"
+        agent.write_text(agent.read_text("utf-8") + "\n# better\n", encoding="utf-8")
+        done = vcmp("resume", f"outputs/{folder.name}")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        f"vcmp: resume=outputs/{folder.name}: was begun with customer_support_agent-empathetic-git-"
+    )
+    assert done.stderr.endswith(
+        "  Bring back the code and the command line it was begun with, or evaluate anew.\n"
+    )
+
+
+def test_a_folder_that_is_none_is_refused(vcmp: Run):
+    done = vcmp("agent=basic", "resume=outputs/nowhere")
+    assert done.stderr == (
+        "vcmp: resume=outputs/nowhere: is no folder of a sweep. Give one: resume=outputs/<sweep>\n"
+    )

@@ -1,0 +1,87 @@
+"""What plans take at worst, in tokens and money, before anything is sent."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vcmp.metrics import text_of
+from vcmp.prospects.calls import agent_calls, judge_calls
+from vcmp.provider.prices import cost_usd
+from vcmp.provider.purse import BYTES_PER_TOKEN, LIMITS, MOST_OUTPUT_TOKENS
+from vcmp.types import Plan
+
+INSTRUCTIONS = 500
+"""Tokens of what a judge is told beside question and answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What calls take if every answer is as long as it may be and none is asked for twice."""
+
+    tokens: int
+    usd: float | None
+    """None where a price is unknown."""
+    unpriced: tuple[str, ...] = ()
+    """Models whose price is unknown; "" stands for an agent whose file names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Share:
+    """Tokens of some calls together."""
+
+    model: str
+    asked: int
+    answered: int
+
+
+def worst_cost(plans: Sequence[Plan], n_candidates: int) -> Cost:
+    """What plans take at worst, for an agent that makes one call a case.
+
+    Args:
+        n_candidates: Versions whose outputs pairwise judges compare with the baseline's.
+    """
+    shares = [*map(_agent, plans), *_judges(plans, n_candidates)]
+    prices = [cost_usd(share.model, share.asked, share.answered) for share in shares]
+    unpriced = {s.model: None for s, price in zip(shares, prices, strict=True) if price is None}
+    return Cost(
+        tokens=sum(share.asked + share.answered for share in shares),
+        usd=None if unpriced else sum(price or 0.0 for price in prices),
+        unpriced=tuple(unpriced),
+    )
+
+
+def _agent(plan: Plan) -> _Share:
+    params = plan.version.variant.params
+    own = _tokens(params.get("prompt", ""))
+    cases = sum(_tokens(dict(case.inputs)) for case in plan.dataset.cases)
+    n = agent_calls([plan])
+    return _Share(
+        model=str(params.get("model") or ""),
+        asked=own * n + cases * plan.repeats,
+        answered=_most_output(params) * n,
+    )
+
+
+def _judges(plans: Sequence[Plan], n_candidates: int) -> Iterator[_Share]:
+    first = plans[0]
+    longest = max(_most_output(plan.version.variant.params) for plan in plans)
+    question = max(_tokens(dict(case.inputs)) for case in first.dataset.cases)
+    models = {name: card.model for name, card in first.cards.items()}
+    models |= {name: getattr(judge, "model", "") for name, judge in first.pairwise.items()}
+    for name, n in judge_calls(plans, n_candidates).items():
+        answers = 2 * longest if name in first.pairwise else longest
+        yield _Share(
+            model=str(models[name]),
+            asked=n * (INSTRUCTIONS + question + answers),
+            answered=n * MOST_OUTPUT_TOKENS,
+        )
+
+
+def _most_output(params: Mapping[str, Any]) -> int:
+    limits = (params.get(name) for name in LIMITS)
+    return next((limit for limit in limits if isinstance(limit, int)), MOST_OUTPUT_TOKENS)
+
+
+def _tokens(value: Any) -> int:
+    return math.ceil(len(text_of(value).encode()) / BYTES_PER_TOKEN)

@@ -1,0 +1,51 @@
+"""Which kind of failure an error of a call is."""
+
+import json
+from collections.abc import Mapping
+
+from vcmp.calls import Failure
+
+OUT_OF_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
+"""Error codes that come with status 429 and that no waiting mends."""
+NOT_RECORDED = "vcmp_not_recorded"
+"""Error code with which vcmp's own server says that there is no recording."""
+OF_STATUS: Mapping[int, Failure] = {401: "auth", 403: "auth", 429: "rate"}
+PASSING: frozenset[Failure] = frozenset({"rate", "server", "connection", "timeout", "reply"})
+"""Failures after which the same request may succeed."""
+
+
+class StoppedError(RuntimeError):
+    """A request was not sent because the evaluation is being stopped."""
+
+
+class BrokenReplyError(ValueError):
+    """A reply came with status 200 and is none."""
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The kind of an error that a request ended with."""
+    import openai
+
+    match error:
+        case StoppedError():
+            return "stopped"
+        case openai.APIStatusError():
+            return _of_status(error)
+        case openai.APITimeoutError():
+            return "timeout"
+        case openai.APIConnectionError():
+            return "connection"
+        case json.JSONDecodeError() | UnicodeDecodeError() | BrokenReplyError():
+            return "reply"
+    return "other"
+
+
+def _of_status(error: "openai.APIStatusError") -> Failure:  # type: ignore[name-defined] # noqa: F821
+    if {error.code, error.type} & OUT_OF_MONEY:
+        return "quota"
+    if error.code == NOT_RECORDED:
+        return "missing"
+    status: int = error.status_code
+    if status >= 500 or status in (408, 409):
+        return "server"
+    return OF_STATUS.get(status, "request")
