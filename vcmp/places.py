@@ -12,7 +12,7 @@ from typing import Any
 from vcmp.errors import ConfigError
 from vcmp.paths import inside
 
-KEYS = ("dataset.path", "provider.faq", "provider.cassette", "report.template", "tracking.uri")
+PLACES = ("dataset.path", "provider.faq", "provider.cassette", "report.template", "tracking.uri")
 STORED = ("mlflow:",)
 """Begins the path of a dataset that lies in the MLflow store."""
 
@@ -28,13 +28,22 @@ def check_places(config: Mapping[str, Any], overrides: Iterable[str], project: P
         ConfigError: A path leads out of the project and was not typed.
     """
     typed = {override.partition("=")[0] for override in overrides}
-    for key in KEYS:
+    for key in PLACES:
         group, _, name = key.partition(".")
         value = config[group].get(name)
-        if isinstance(value, str) and key not in typed:
-            place = _database(value) if key == "tracking.uri" else value
-            if place and not place.startswith(STORED):
-                inside(project, place, key, f"Keep it inside, or type it: {key}=…")
+        if isinstance(value, str) and key not in typed and (place := place_of(key, value)):
+            inside(project, place, key, f"Keep it inside, or type it: {key}=…")
+
+
+def place_of(key: str, value: str) -> str:
+    """The path that the value of one of `PLACES` names; "" when it lies in no file.
+
+    Raises:
+        ConfigError: It names a database in a way that hides which file it is.
+    """
+    if value.startswith(STORED):
+        return ""
+    return _database(value) if key == "tracking.uri" else value
 
 
 def _database(uri: str) -> str:

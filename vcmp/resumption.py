@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vcmp.errors import ConfigError
+from vcmp.paths import inside
+from vcmp.places import PLACES, place_of
 
 if TYPE_CHECKING:
     from vcmp.pipeline import Sweep
@@ -34,7 +36,8 @@ def recorded_arguments(folder: Path) -> list[str]:
     """The command line that began the sweep in `folder`, made to go on with it.
 
     Raises:
-        ConfigError: It did not begin with the main job's command line.
+        ConfigError: It did not begin with the main job's command line; or that says something that
+            only a user may say, and the folder may come from anywhere.
         ResultsError: The folder is no sweep's.
     """
     from vcmp import results
@@ -45,7 +48,20 @@ def recorded_arguments(folder: Path) -> list[str]:
             f"{folder}: does not say how it was begun.\n"
             f"  Repeat its command line with resume={folder}"
         )
+    for argument in arguments:
+        _refuse_reach(argument, folder)
     return [*arguments, f"{_KEY}{folder}"]
+
+
+def _refuse_reach(argument: str, folder: Path) -> None:
+    """Refuse what reaches beyond the project, or into Hydra, when it was read and not typed."""
+    name, _, value = argument.lstrip("+~").partition("=")
+    advice = f"If it is yours, repeat the command line with resume={folder}"
+    if name.startswith(("hydra", "trust", "--config", "-c")):
+        raise ConfigError(f"{folder}/sweep.json: begun with {argument!r}.\n  {advice}")
+    place = place_of(name, value.strip("'\"")) if name in PLACES else ""
+    if place:
+        inside(Path.cwd(), place, f"{folder}/sweep.json: {name}", advice)
 
 
 def take_up(sweep: "Sweep") -> "Sweep":

@@ -14,14 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.builders import conclusion, evaluation
-from tests.conftest import Run
+from tests.faults.fresh import run_fresh
 from vcmp import datasets, reports
 from vcmp.errors import ConfigError, DatasetError, VcmpError
 from vcmp.policies import choose, load_policy
 from vcmp.project import compose_one, new_folder
 from vcmp.prompts import render
-from vcmp.results import SweepRecord
+from vcmp.results import SweepRecord, save_record
 from vcmp.results.files import replace_file
+from vcmp.resumption import recorded_arguments
 from vcmp.targets import Builder
 
 EVIL = "_target_: os.system\ncommand: touch owned\n"
@@ -599,6 +600,30 @@ def test_the_files_of_a_sweep_from_elsewhere_widen_nothing(
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("+hydra.callbacks.x._target_=os.system", "begun with '+hydra.callbacks.x._target_=os.s"),
+        ("trust=[os]", "begun with 'trust=[os]'."),
+        ("--config-dir=/tmp", "begun with '--config-dir=/tmp'."),
+        ("dataset.path=/etc/passwd", "dataset.path: '/etc/passwd' is outside of the project."),
+    ],
+)
+def test_a_sweep_from_elsewhere_is_not_gone_on_with_beyond_the_project(
+    inside: Path, argument: str, message: str
+):
+    folder = Path("outputs/there")
+    folder.mkdir(parents=True)
+    save_record(SweepRecord(arguments=("agent=basic", argument)), folder)
+
+    with pytest.raises(ConfigError) as caught:
+        recorded_arguments(folder)
+
+    text = str(caught.value)
+    assert text.startswith(f"outputs/there/sweep.json: {message}")
+    assert text.endswith("If it is yours, repeat the command line with resume=outputs/there")
+
+
 def test_a_report_replaces_a_link_and_does_not_follow_it(inside: Path):
     for name in ("report.md", "report.md.new"):
         (inside / name).symlink_to(inside.parent / "owned")
@@ -616,11 +641,11 @@ def test_a_policy_file_is_looked_through_like_any_other(write: Write):
         load_policy("x.yaml")
 
 
-def test_a_mistake_is_told_through_the_command_line(vcmp: Run, project: Path):
+def test_a_mistake_is_told_through_the_command_line(project: Path):
     """Before Hydra, MLflow or the OpenAI client are imported."""
     (project / "conf/agent/x.yaml").write_text("prompt: ${oc.env:MY_API_KEY}\n", encoding="utf-8")
 
-    done = vcmp("agent=basic", "--cfg", "job", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    done = run_fresh(project, "--cfg", "job", env={"PYTHONPROFILEIMPORTTIME": "1"})
 
     said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
     assert said == [

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Run
+from tests.faults.fresh import run_fresh
 from vcmp import datasets
 
 MODULES = sorted((ROOT / "vcmp").rglob("*.py"))
@@ -72,7 +73,7 @@ def test_a_danger_is_seen(line: str):
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_run_and_what_reads_it_again_unpickle_nothing(project: Path, vcmp: Run, tmp_path: Path):
+def test_a_run_and_what_reads_it_again_unpickle_nothing(project: Path, tmp_path: Path):
     """The interpreter itself is asked: it tells every class that a pickle asks for."""
     (tmp_path / "watch").mkdir()
     (tmp_path / "watch/sitecustomize.py").write_text(WATCH, encoding="utf-8")
@@ -81,9 +82,9 @@ def test_a_run_and_what_reads_it_again_unpickle_nothing(project: Path, vcmp: Run
     cases = (project / "conf/dataset/support.jsonl").read_text(encoding="utf-8").splitlines()
     (project / "cases.jsonl").write_text("\n".join(cases[:3]), encoding="utf-8")
 
-    done = vcmp("agent=basic", "gate=none", "dataset.path=cases.jsonl", env=env)
+    done = run_fresh(project, "agent=basic", "gate=none", "dataset.path=cases.jsonl", env=env)
     assert done.returncode == 0, done.stderr
-    again = vcmp("agent=empathetic", "gate=none", "dataset.path=cases.jsonl", env=env)
+    again = run_fresh(project, "agent=empathetic", "gate=none", "dataset.path=cases.jsonl", env=env)
     assert again.returncode == 0, again.stderr
     assert "empathetic against basic" in again.stdout  # the baseline came out of the store
 
