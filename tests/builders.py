@@ -10,6 +10,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from vcmp.calls import Call
+from vcmp.gates import Policy
+from vcmp.gates.losses import losses
 from vcmp.metrics import MEASUREMENTS, mean_by_case
 from vcmp.types import (
     Answerer,
@@ -212,18 +214,27 @@ def conclusion(
 ) -> Conclusion:
     """A conclusion about `candidates`, all judged alike unless `verdicts` says otherwise.
 
-    With a baseline alone nothing was compared. By default one rule was asked.
+    With a baseline alone nothing was compared. By default one rule was asked. Losses are those
+    that the gate finds in the findings and comparisons.
     """
     if findings is None:
         findings = [finding(outcome=outcome)]
     if verdicts is None:
         verdicts = [verdict(each, outcome, findings, reason) for each in candidates]
+    compared = [comparison(baseline, each) for each in candidates]
+    by_name = {each.candidate.version.name: each for each in compared}
+    own = comparison(baseline, baseline)
+    policy = Policy(name="release")
+    verdicts = [
+        replace(each, losses=losses(by_name.get(each.candidate, own), each.findings, policy))
+        for each in verdicts
+    ]
     passed = [each.variant for each in verdicts if each.outcome == "pass"]
     return Conclusion(
         **{
             "evaluations": (baseline, *candidates),
             "baseline": baseline.version.name if candidates else "",
-            "comparisons": tuple(comparison(baseline, each) for each in candidates),
+            "comparisons": tuple(compared),
             "verdicts": tuple(verdicts),
             "outcome": outcome,
             "best": passed[0] if passed and candidates else "",

@@ -109,6 +109,22 @@ def test_second_run_gives_the_same_verdict_and_is_not_dirty(sweep):
     assert seen(first) == seen(second)
 
 
+def test_verdict_json_has_the_alerts_of_screen_and_report(sweep):
+    """Answers that grow longer are no rule's business in this gate, and still a reviewer's."""
+    project, done = sweep
+    folder = folders(project)[-1]
+
+    alerts = verdict(folder)["alerts"]
+
+    assert [(a["variant"], a["metric"], a["kind"], a["rule"]) for a in alerts] == [
+        ("empathetic", "concise", "unwatched", None)
+    ]
+    seen_loss = f"{alerts[0]['estimate']:.3f}"
+    assert f"worse than the baseline on concise ({seen_loss}), and no rule" in done.stdout
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert f"worse than the baseline on `concise` ({seen_loss.replace('-', '−')})" in report
+
+
 def test_concluding_again_is_free_and_gives_the_same_bytes(sweep):
     project, done = sweep
     folder = folders(project)[0]

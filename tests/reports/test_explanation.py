@@ -1,10 +1,13 @@
 """What stands beside a verdict: one number, one next step, and the losses it does not tell."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.builders import SCRIPTED, conclusion, evaluation, finding, verdict
 from vcmp.reports.explanation import explain
 from vcmp.reports.words import Voice
+from vcmp.types import Loss
 
 PLAIN = Voice(name=str, sentence=str)
 
@@ -192,6 +195,33 @@ def test_a_failure_is_no_alert_of_itself_unless_it_is_critical():
     assert judged("fail", found[1], after=after, reason=reason).alerts == (
         "certainly worse than the baseline on polite (−0.500), by more than the margin",
     )
+
+
+def test_losses_beside_the_one_for_which_it_failed_are_alerts():
+    """The verdict's own number tells one metric; nobody may overlook that a second one fell."""
+    told = finding("no certain loss", "fail", metric="polite", estimate=-0.5, alert="loss")
+    losses = tuple(
+        Loss(metric=metric, kind="loss", observed=f"{metric} −0.5", estimate=value, interval=None)
+        for metric, value in (("polite", -0.5), ("brief", -0.4))
+    )
+    found = replace(told, losses=losses)
+
+    assert judged("fail", found, reason="no certain loss does not hold: −0.5.").alerts == (
+        "certainly worse than the baseline on no certain loss (brief −0.5)",
+    )
+
+
+def test_of_many_losses_the_first_are_named():
+    losses = tuple(
+        Loss(metric=f"m{n}", kind="loss", observed=f"m{n} −0.{9 - n}", estimate=None, interval=None)
+        for n in range(7)
+    )
+    found = finding("no loss", alert="loss", losses=losses)
+
+    (alert,) = judged("pass", found).alerts
+
+    assert alert.startswith("certainly worse than the baseline on no loss (m0 −0.9), no loss (m1")
+    assert alert.endswith("(m4 −0.5) and 2 more, within the margin")
 
 
 def test_an_early_stop_says_at_which_look_and_on_how_many_cases():

@@ -7,7 +7,7 @@ from typing import Literal
 
 from vcmp.errors import ConfigError
 from vcmp.gates.evidence import Lack, difference, paired
-from vcmp.gates.findings import answer, is_enough, lacking
+from vcmp.gates.findings import answer, interval_of, is_enough, lacking
 from vcmp.gates.holm import rejected
 from vcmp.gates.policy import Policy
 from vcmp.gates.questions import Question, never
@@ -21,7 +21,7 @@ from vcmp.gates.relative import (
 from vcmp.gates.words import signed
 from vcmp.statistics import Evidence
 from vcmp.statistics.slices import difference_by_tag
-from vcmp.types import Comparison, Finding, Paired
+from vcmp.types import Comparison, Finding, Loss, Paired
 
 EVERY = "*"
 HALF = 0.5
@@ -99,6 +99,19 @@ class _Loss:
         low, high = self.evidence.bounds(level)
         return is_enough(self.evidence) and (high if self.up else -low) < 0
 
+    def told(self, policy: Policy) -> Loss:
+        """A certain one, for the reader."""
+        low, high = self.evidence.bounds(policy.fail_level)
+        beyond = (high if self.up else -low) < -MARGIN
+        return Loss(
+            metric=self.metric,
+            tag=self.tag,
+            kind="critical" if beyond else "loss",
+            observed=f"{self.name} {signed(self.evidence.estimate)}",
+            estimate=self.evidence.estimate,
+            interval=interval_of(self.evidence),
+        )
+
 
 NOTHING = Lack(
     outcome="invalid",
@@ -135,11 +148,15 @@ def _alarm(comparison: Comparison, rule: str, losses: Sequence[_Loss], policy: P
     question = _about(comparison, rule, losses[worst], [losses[n] for n in lost if n != worst])
     share = lost.get(worst, 1 / len(losses))
     finding = answer(question, losses[worst].evidence, policy.sharing(fails=share))
-    if lost or not all(is_enough(each.evidence) for each in losses if not each.tag):
+    if lost:
+        places = sorted(lost, key=lambda number: losses[number].gain)
+        told = [losses[n].told(policy.sharing(fails=lost[n])) for n in places]
+        return replace(finding, losses=tuple(told))
+    if not all(is_enough(each.evidence) for each in losses if not each.tag):
         return finding
     if policy.early and not all(each.is_small(policy.pass_level) for each in losses):
-        return replace(finding, outcome="inconclusive")
-    return replace(finding, outcome="pass", advice="", needed_cases=None)
+        return replace(finding, outcome="inconclusive", alert="")
+    return replace(finding, outcome="pass", advice="", needed_cases=None, alert="")
 
 
 def _about(comparison: Comparison, rule: str, loss: _Loss, others: Sequence[_Loss]) -> Question:

@@ -6,6 +6,7 @@ from typing import Any
 
 from vcmp.errors import ConfigError
 from vcmp.gates.hearing import hear, needs_baseline
+from vcmp.gates.losses import losses_of
 from vcmp.gates.policy import Policy, Rule
 from vcmp.types import Comparison, Finding, Outcome
 
@@ -77,5 +78,10 @@ def _joined(name: str, findings: Sequence[Finding], order: tuple[Outcome, ...]) 
         rule=f"{name} ({'; '.join(finding.rule for finding in findings)})",
         observed=f"{first.rule}: {first.observed}",
         alert=max(alerts, key=("", "loss", "critical").index),
+        losses=tuple(
+            replace(loss, observed=f"{finding.rule}: {loss.observed}")
+            for finding in findings
+            for loss in losses_of(finding)
+        ),
         rollout=min(rollouts, default=None),
     )

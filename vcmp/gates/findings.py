@@ -104,9 +104,9 @@ def lacking(rule: str, metric: str, lack: Lack) -> Finding:
 
 
 def _finding(question: Question, evidence: Evidence, outcome: Outcome, told: str = "") -> Finding:
-    low, high = evidence.bounds((1 - CONFIDENCE) / 2)
+    shown = interval_of(evidence)
     form = signed if question.is_difference else number
-    interval = f"{percent(CONFIDENCE)} CI {form(low)} to {form(high)}"
+    interval = f"{percent(CONFIDENCE)} CI {form(shown.low)} to {form(shown.high)}"
     counted = seen(cases_of(evidence), evidence.n_clusters) if question.by_point else ""
     cases = counted or f", {cases_of(evidence)}"
     needs = NEEDS + question.needs if question.needs else ""
@@ -117,6 +117,12 @@ def _finding(question: Question, evidence: Evidence, outcome: Outcome, told: str
         observed=f"{question.describe(evidence.estimate)}, {interval}{cases}{told}{needs}",
         advice=question.if_failed if outcome == "fail" else "",
         estimate=evidence.estimate,
-        interval=Interval(low=low, high=high, confidence=CONFIDENCE),
+        interval=shown,
         n=int(evidence.n),
     )
+
+
+def interval_of(evidence: Evidence) -> Interval:
+    """The interval that is shown beside an estimate."""
+    low, high = evidence.bounds((1 - CONFIDENCE) / 2)
+    return Interval(low=low, high=high, confidence=CONFIDENCE)

@@ -7,7 +7,9 @@ from vcmp.gates.alarms import EVERY
 from vcmp.gates.evidence import mean_of
 from vcmp.gates.findings import NEEDS
 from vcmp.gates.hearing import hear, needs_baseline
-from vcmp.gates.policy import Policy, Rule
+from vcmp.gates.losses import losses
+from vcmp.gates.names import named
+from vcmp.gates.policy import Policy
 from vcmp.gates.relative import natural_direction
 from vcmp.types import Alert, Comparison, Evaluation, Finding, Outcome, Verdict
 
@@ -147,6 +149,7 @@ def _verdict(
         reason=_reason(outcome, findings, policy) if findings else without,
         rollout=_rollout(findings, policy) if outcome == "pass" and findings else 0.0,
         alert=max((finding.alert for finding in findings), key=ALERTS.index, default=""),
+        losses=losses(comparison, findings, policy),
         look=policy.stage.look,
         n_cases=comparison.n_cases,
     )
@@ -189,22 +192,14 @@ def rank(
     By outcome, then by the mean gain over the policy's primary metrics (over those that rules name
     when it has none), then by name. Measurements do not count: their units cannot be averaged.
     """
-    named = tuple(_named(policy.rules))
+    primary = policy.primary or tuple(named(policy.rules))
 
     def key(place: int) -> tuple[int, float, str]:
         verdict, comparison = verdicts[place], comparisons[place]
-        gain = _mean_gain(comparison, policy.primary or named)
+        gain = _mean_gain(comparison, primary)
         return BEST.index(verdict.outcome), -gain, verdict.variant
 
     return sorted(range(len(verdicts)), key=key)
-
-
-def _named(rules: Sequence[Rule]) -> Iterator[str]:
-    """The metrics that rules name, those of rules made of rules too."""
-    for rule in rules:
-        yield from _named(getattr(rule, "rules", ()))
-        if metric := getattr(rule, "metric", ""):
-            yield metric
 
 
 def _mean_gain(comparison: Comparison, metrics: Iterable[str]) -> float:

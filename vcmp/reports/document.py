@@ -25,7 +25,17 @@ from vcmp.reports.lookups import (
     n_cases_of,
     verdict_of,
 )
-from vcmp.types import Alert, Comparison, Conclusion, Delta, Evaluation, Finding, Interval, Slice
+from vcmp.types import (
+    Alert,
+    Comparison,
+    Conclusion,
+    Delta,
+    Evaluation,
+    Finding,
+    Interval,
+    Loss,
+    Slice,
+)
 
 SCHEMA_VERSION = 1
 ALERTS: tuple[Alert, ...] = ("", "loss", "critical")
@@ -40,6 +50,9 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
     `rollout` is the share of the users, in [0, 1], who should get the variant to ship first: 0
     unless the sweep passed. `alert` is that of this variant, else the gravest of all candidates:
     null, "loss" (certain, against the baseline), or "critical" (certainly beyond the margin).
+    `alerts` are all losses of all candidates that screen and report tell, each with its `variant`,
+    `metric` and `tag` (null: all cases), its `kind` ("critical", "loss", or "unwatched": its 95 %
+    interval lies below 0 and no rule is about it), and the `rule` that found it, or null.
     `looks` are the planned ones; `look` is
     the one at which a candidate was decided, null when all cases were looked at once.
     `candidates` are best first; without a baseline they are all versions. `findings` are those of
@@ -58,6 +71,11 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
         "ship": ship,
         "rollout": rolled[0].rollout if rolled else 0.0,
         "alert": max(alerts, key=ALERTS.index, default="") or None,
+        "alerts": [
+            {"variant": judged.variant, **_loss(loss)}
+            for judged in conclusion.verdicts
+            for loss in judged.losses
+        ],
         "best": ranked[0].candidate.version.variant.name if ranked and decided else None,
         "gate": conclusion.gate or None,
         "looks": conclusion.looks,
@@ -172,6 +190,19 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rollout": finding.rollout,
         "against": finding.against or None,
         "alert": finding.alert or None,
+    }
+
+
+def _loss(loss: Loss) -> dict[str, Any]:
+    return {
+        "metric": loss.metric,
+        "tag": loss.tag or None,
+        "kind": loss.kind,
+        "estimate": loss.estimate,
+        **_ends(loss.interval),
+        "observed": loss.observed,
+        "rule": loss.rule or None,
+        "against": loss.against or None,
     }
 
 

@@ -9,17 +9,16 @@ from vcmp.reports.lookups import (
     judged_in,
     measured_by,
     n_cases_of,
-    scorer_of,
     scripted_mark,
     told,
 )
 from vcmp.reports.numbers import change, plural
 from vcmp.reports.steps import next_step
 from vcmp.reports.words import Voice
-from vcmp.types import Comparison, Conclusion, Delta, Finding, Verdict
+from vcmp.types import Comparison, Conclusion, Finding, Loss, Verdict
 
-N_UNWATCHED = 5
-"""Scores named that fell and that no rule is about."""
+N_LOST = 5
+"""Losses of a kind that are named; verdict.json has all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,45 +77,36 @@ def _alerts(conclusion: Conclusion, verdict: Verdict, voice: Voice) -> list[str]
     critical."""
     known = told(verdict) if verdict.outcome == "fail" else None
     comparison = judged_in(conclusion, verdict)
-    alerts: list[str] = []
-    for kind in ("critical", "loss"):
-        found = [f for f in verdict.findings if f.alert == kind]
-        lost = [_lost(f, comparison, voice) for f in found if kind == "critical" or f is not known]
-        if lost:
-            where = ", ".join(dict.fromkeys(lost))
-            how = ", by more than the margin" if kind == "critical" else ""
-            inside = ", within the margin" if kind == "loss" and verdict.outcome == "pass" else ""
-            alerts.append(f"certainly worse than the baseline on {where}{how}{inside}")
-    unwatched = _unwatched(comparison, verdict, voice) if comparison else []
-    if unwatched:
-        where = ", ".join(unwatched)
-        alerts.append(f"worse than the baseline on {where}, and no rule fails for it")
+    inside = ", within the margin" if verdict.outcome == "pass" else ""
+    how = {"critical": ", by more than the margin", "loss": inside}
+    alerts = []
+    for kind in ("critical", "loss", "unwatched"):
+        found = [loss for loss in verdict.losses if loss.kind == kind]
+        shown = [loss for loss in found if kind == "critical" or not _is_told(loss, known)]
+        if lost := list(dict.fromkeys(_lost(loss, comparison, voice) for loss in shown)):
+            more = f" and {len(lost) - N_LOST} more" if lost[N_LOST:] else ""
+            where = f"worse than the baseline on {', '.join(lost[:N_LOST])}{more}"
+            certain = f"certainly {where}{how.get(kind)}"
+            unwatched = f"{where}, and no rule fails for it"
+            alerts.append(unwatched if kind == "unwatched" else certain)
     return alerts
 
 
-def _unwatched(comparison: Comparison, verdict: Verdict, voice: Voice) -> list[str]:
-    """Scores that fell, by their intervals, and that no finding is about: no gate hides them."""
-    named = {scorer_of(finding) for finding in verdict.findings}
-    fell = (
-        delta
-        for name, delta in comparison.deltas.items()
-        if delta.score and delta.interval.high < 0 and name not in named
-    )
-    ordered = sorted(fell, key=lambda delta: (delta.difference, delta.metric))
-    return [_named_change(delta, comparison, voice) for delta in ordered[:N_UNWATCHED]]
+def _is_told(loss: Loss, known: Finding | None) -> bool:
+    """Whether a finding's own text is about this loss."""
+    if known is None:
+        return False
+    same = (loss.rule, loss.against, loss.metric) == (known.rule, known.against, known.metric)
+    return same and loss.estimate == known.estimate
 
 
-def _named_change(delta: Delta, comparison: Comparison, voice: Voice) -> str:
-    mark = scripted_mark(comparison.candidate, delta.metric)
-    return f"{voice.name(delta.metric)}{mark} ({change(delta)})"
-
-
-def _lost(finding: Finding, comparison: Comparison | None, voice: Voice) -> str:
+def _lost(loss: Loss, comparison: Comparison | None, voice: Voice) -> str:
     """The metric and its difference, or the rule where it looked at something else."""
-    metric = "error" if finding.metric == "error_rate" else finding.metric.removesuffix("/mean")
-    delta = comparison.deltas.get(metric) if comparison and not finding.against else None
-    if comparison and delta and isclose(finding.estimate or 0.0, delta.difference, abs_tol=1e-9):
-        return _named_change(delta, comparison, voice)
-    seen = finding.observed.split(", ")[0]
-    against = f" against {voice.name(finding.against)}" if finding.against else ""
-    return f"{voice.name(finding.rule)}{against} ({voice.sentence(seen)})"
+    metric = "error" if loss.metric == "error_rate" else loss.metric.removesuffix("/mean")
+    delta = comparison.deltas.get(metric) if comparison and not loss.against else None
+    if comparison and delta and isclose(loss.estimate or 0.0, delta.difference, abs_tol=1e-9):
+        return (
+            f"{voice.name(metric)}{scripted_mark(comparison.candidate, metric)} ({change(delta)})"
+        )
+    against = f" against {voice.name(loss.against)}" if loss.against else ""
+    return f"{voice.name(loss.rule)}{against} ({voice.sentence(loss.observed)})"

@@ -214,7 +214,6 @@ def _changes(comparison: Comparison) -> Changes:
 
 
 def _is_quiet(conclusion: Conclusion) -> bool:
-    findings = [finding for verdict in conclusion.verdicts for finding in verdict.findings]
     errors = [result.error for e in conclusion.evaluations for result in e.results]
     deltas = [d for c in conclusion.comparisons for d in c.deltas.values() if d.score]
     return (
@@ -224,7 +223,7 @@ def _is_quiet(conclusion: Conclusion) -> bool:
         and not any(errors)
         and not conclusion.notes
         and all(verdict.outcome == "pass" for verdict in conclusion.verdicts)
-        and not any(finding.alert for finding in findings)
+        and not any(verdict.losses for verdict in conclusion.verdicts)
         and all(d.improved == d.regressed == 0 and d.scored == d.asked for d in deltas)
     )
 

@@ -36,6 +36,8 @@ from vcmp.types.verdicts import (
     Alert,
     Conclusion,
     Finding,
+    Loss,
+    LossKind,
     Outcome,
     Verdict,
 )
@@ -55,6 +57,8 @@ __all__ = [
     "Finding",
     "Interval",
     "Limits",
+    "Loss",
+    "LossKind",
     "Outcome",
     "Outcomes",
     "Paired",

@@ -10,6 +10,28 @@ Outcome = Literal["pass", "fail", "inconclusive", "invalid"]
 Alert = Literal["", "loss", "critical"]
 """A loss against the baseline that is certain among all that were looked for; critical when it is
 certain to be beyond the margin, too."""
+LossKind = Literal["critical", "loss", "unwatched"]
+"""The two of an alert, or `unwatched`: its 95 % interval lies below 0, and no rule is about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """What a candidate is worse in than a baseline."""
+
+    metric: str
+    kind: LossKind
+    observed: str
+    """What was seen, in words: `−0.117 (1.000 → 0.883)`."""
+    estimate: float | None
+    """In the unit of the metric, or the ratio that a rule looked at."""
+    interval: Interval | None
+    """95 %."""
+    tag: str = ""
+    """The tag whose cases have it; "" for all cases."""
+    rule: str = ""
+    """The rule that found it, as its finding tells it; "" for an unwatched one."""
+    against: str = ""
+    """As in `Finding`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +53,8 @@ class Finding:
     """Cases."""
     alert: Alert = ""
     """A certain loss, even where the rule passes."""
+    losses: tuple[Loss, ...] = ()
+    """Those behind the alert, where it is about more than this finding's metric and estimate."""
     needed_cases: int | None = None
     """Of an inconclusive finding: cases that would decide with a chance of 80 % if nothing changed
     (of a rule about the candidate alone: if it goes on like this); None where none would."""
@@ -60,6 +84,9 @@ class Verdict:
     """Share of the users who should get the candidate first, in [0, 1]; 0 unless it passed."""
     alert: Alert = ""
     """The gravest alert of the findings."""
+    losses: tuple[Loss, ...] = ()
+    """All that a reader is alerted to, the gravest first: those of the findings, and those that no
+    rule is about."""
     look: int = 0
     """The planned look at which this was decided, from 1; 0 when all cases were looked at once."""
     n_cases: int = 0
