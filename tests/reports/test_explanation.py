@@ -102,7 +102,7 @@ def test_too_little_evidence_asks_for_repeats_with_a_command_to_paste():
         "inconclusive", undecided(needed_cases=411, needed_repeats=4, visible_loss=0.0873)
     )
 
-    assert told.step == "run it with 4 repeats, or add about 418 cases to support (420 in all)"
+    assert told.step == "run it with 4 repeats, or add 409 cases to support (411 in all)"
     assert told.command == "python -m vcmp agent=empathetic,basic --multirun repeats=4"
     assert told.remark == (
         "That decides in 4 of 5 runs if the versions are equally good. "
@@ -114,7 +114,7 @@ def test_cases_come_first_where_they_cost_fewer_answers():
     found = undecided(needed_cases=3, needed_repeats=4, visible_loss=0.3)
 
     assert judged("inconclusive", found).step == (
-        "add about 1 case to support (3 in all), or run it with 4 repeats"
+        "add 1 case to support (3 in all), or run it with 4 repeats"
     )
 
 
@@ -133,7 +133,7 @@ def test_where_repeats_would_not_help_only_cases_are_asked_for():
     ]
     told = judged("inconclusive", *found)
 
-    assert told.step == "add about 57 cases to support (59 in all)"
+    assert told.step == "add 57 cases to support (59 in all)"
     assert told.command == ""
     assert told.remark.startswith("That decides in 4 of 5 runs if it goes on like this.")
 

@@ -635,7 +635,7 @@ def test_several_candidates_have_a_next_step_each():
         "- ✅ **pass** `concise`: polite rose\n"
         "  **Next**: start with 50 % of the users.\n"
         "- ⚠️ **inconclusive** `empathetic`: polite fell? (look 5 of 5, on 1 case)\n"
-        "  **Next**: run it with 4 repeats, or add about 41 cases to `support` (42 in all). "
+        "  **Next**: run it with 4 repeats, or add 41 cases to `support` (42 in all). "
         "That decides in 4 of 5 runs if it goes on like this.\n"
         "  `x repeats=4`\n"
     ) in render(told)

@@ -213,7 +213,7 @@ def test_a_command_to_be_typed_stands_on_a_line_of_its_own():
     assert shown(told).endswith(
         "inconclusive: too little evidence to ship empathetic\n"
         "  too few\n"
-        "  next: run it with 4 repeats, or add about 41 cases to support (42 in all)\n"
+        "  next: run it with 4 repeats, or add 41 cases to support (42 in all)\n"
         "        python -m vcmp agent=empathetic,basic --multirun repeats=4\n"
         "        That decides in 4 of 5 runs if the versions are equally good. "
         "A loss of 0.090 or more would already have shown.\n"

@@ -1,6 +1,5 @@
 """Rules about the candidate alone."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
@@ -15,9 +14,9 @@ from vcmp.gates.evidence import (
 from vcmp.gates.findings import answer, lacking
 from vcmp.gates.policy import Policy, refuse_unknown
 from vcmp.gates.questions import Question, Side, Test, above, at_least, at_most, below
-from vcmp.gates.words import NOTHING, count_cases, limit, number, percent, seen
+from vcmp.gates.words import cases_like, count_cases, limit, number, percent, seen
 from vcmp.metrics import MEASUREMENTS
-from vcmp.statistics import Evidence
+from vcmp.statistics import proving_cases
 from vcmp.types import Comparison, Finding, Outcome
 
 EvidenceKind = Literal["bound", "point"]
@@ -154,20 +153,14 @@ class MaxRate:
         finding = answer(question, evidence, policy)
         if isinstance(evidence, Lack) or finding.outcome != "inconclusive" or evidence.estimate:
             return finding
-        needed = self._needed_without_any(evidence, policy)
+        # if the rate stays 0 (Hanley and Lippman-Hand, 1983, "If nothing goes wrong, is everything
+        # all right?", JAMA 249)
+        needed = proving_cases(evidence, lambda _, high: high <= self.max, policy.pass_level)
         what = "0 errors prove" if error else "0 everywhere proves"
-        more = f"{needed} cases: add {needed - evidence.n:.0f}"
+        cases = cases_like(needed, evidence.n, evidence.n_clusters)
+        more = f"{cases}: add {needed - evidence.n:.0f}"
         advice = f"{what} below {percent(self.max)} only from {more}."
         return replace(finding, needed_cases=needed, advice=advice)
-
-    def _needed_without_any(self, evidence: Evidence, policy: Policy) -> int:
-        """Cases that prove the limit if the rate stays 0: (1 - max)^n <= alpha, for the effective
-        number of cases (Hanley and Lippman-Hand, 1983, "If nothing goes wrong, is everything all
-        right?", JAMA 249)."""
-        level = policy.pass_level
-        independent = math.log(level) / math.log1p(-self.max)
-        reached = math.log(level) / math.log1p(-evidence.bounds(level)[1])
-        return math.ceil(independent * evidence.n / reached - NOTHING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from vcmp.gates.policy import Policy
 from vcmp.gates.questions import Question
-from vcmp.gates.words import number, percent, rounded
+from vcmp.gates.words import number, percent
 from vcmp.statistics import Change, Evidence, needed_cases, visible_loss
 from vcmp.types import Finding
 
@@ -40,15 +40,14 @@ def _settle(finding: Finding, question: Question, evidence: Evidence, policy: Po
     finding = replace(finding, needed_cases=needed, needed_repeats=repeats)
     if needed <= evidence.n:
         likely = (
-            f"These cases decide with a chance of {percent(POWER)} or more if nothing changed, so "
-            "a small loss is likely. Read the cases that got worse"
+            f"{needed:,} cases decide with a chance of {percent(POWER)} if nothing changed, and "
+            f"these are {evidence.n:,.0f}, so a small loss is likely. "
+            "Read the cases that got worse"
         )
         more = _go_on(finding, question, evidence, policy).needed_cases
-        also = f", or evaluate about {rounded(more)} cases." if more else "."
+        also = f", or evaluate about {more:,} cases, if it goes on like this." if more else "."
         return replace(finding, advice=likely + also)
-    either = f"About {rounded(needed)} cases" + (
-        f", or {repeats} repeats of these," if repeats else ""
-    )
+    either = f"About {needed:,} cases" + (f", or {repeats} repeats of these," if repeats else "")
     shown = (
         f" These {evidence.n:.0f} would show a loss of {number(finding.visible_loss)} or more."
         if finding.visible_loss
@@ -71,7 +70,7 @@ def _go_on(finding: Finding, question: Question, evidence: Evidence, policy: Pol
     advice = STUCK
     if needed is not None:
         advice = (
-            f"About {rounded(needed)} cases would decide, with a chance of {percent(POWER)}, "
+            f"About {needed:,} cases would decide, with a chance of {percent(POWER)}, "
             "if it goes on like this."
         )
     return replace(finding, needed_cases=needed, advice=advice)

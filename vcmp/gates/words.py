@@ -1,5 +1,7 @@
 """Numbers and counts in the words of a gate."""
 
+import math
+
 from vcmp.statistics import Evidence
 
 FEW_CLUSTERS = 10
@@ -14,10 +16,19 @@ def cases_of(evidence: Evidence) -> str:
     return count_cases(int(evidence.n), int(evidence.n_clusters))
 
 
+def cases_like(n: int, n_cases: float, n_clusters: float) -> str:
+    """So many cases in clusters of the size of those at hand: `189 cases in 63 clusters like
+    these`."""
+    if n_cases == n_clusters:
+        return count_cases(n, n)
+    return f"{count_cases(n, math.ceil(n * n_clusters / n_cases - NOTHING))} like these"
+
+
 def count_cases(n: int, n_clusters: int) -> str:
     """`135 cases in 42 clusters`; clusters of one case each are not told."""
-    cases = f"{n} case{'s' * (n != 1)}"
-    return cases if n_clusters == n else f"{cases} in {n_clusters} cluster{'s' * (n_clusters != 1)}"
+    cases = f"{n:,} case{'s' * (n != 1)}"
+    clusters = f"{n_clusters:,} cluster{'s' * (n_clusters != 1)}"
+    return cases if n_clusters == n else f"{cases} in {clusters}"
 
 
 def seen(cases: str, n_clusters: float) -> str:

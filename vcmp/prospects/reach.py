@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from vcmp.errors import suggest
-from vcmp.gates import MaxRatio, Policy, Rule, Threshold
-from vcmp.gates.words import count_cases
+from vcmp.gates import MaxRate, MaxRatio, Policy, Rule, Threshold
+from vcmp.gates.words import cases_like, count_cases
 from vcmp.metrics import MEASUREMENTS
 from vcmp.prospects.occasions import Occasion, foresee
 from vcmp.rehearsal import Rehearsal, all_keys, clusters_of, grown, is_foreign, keys_of, leaves
@@ -99,7 +99,7 @@ def _reach(rule: Rule, occasion: Occasion, most_cases: int) -> Reach:
         rule=finding.rule,
         passes=False,
         observed=missing or finding.observed.rstrip("."),
-        needed="" if missing else _needed(rule, only, most_cases),
+        needed="" if missing else _needed(rule, only, finding, most_cases),
     )
 
 
@@ -193,13 +193,16 @@ def _states(metric: str, rule: Rule, occasion: Occasion) -> Iterator[Sides]:
         yield from BEST_ERRORS if metric == "error" else BEST_MEASUREMENTS
 
 
-def _needed(rule: Rule, occasion: Occasion, most_cases: int) -> str:
+def _needed(rule: Rule, occasion: Occasion, finding: Finding, most_cases: int) -> str:
     """The fewest cases, in clusters like these, with which the rule passes, in words."""
+    n_clusters, needed = len(clusters_of(occasion.cases)), finding.needed_cases
+    if isinstance(rule, MaxRate) and needed:  # the same number as the gate's after a run
+        like = cases_like(needed, len(occasion.cases), n_clusters)
+        return like.removesuffix(" cases")
 
     def passes(n_clusters: int) -> bool:
         return _best(rule, occasion, grown(occasion.cases, n_clusters)[0]).outcome == "pass"
 
-    n_clusters = len(clusters_of(occasion.cases))
     found = _first(passes, n_clusters, n_clusters * most_cases // len(occasion.cases))
     if found is None:
         return ""

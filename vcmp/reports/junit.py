@@ -122,8 +122,9 @@ def _rule(evaluation: Evaluation, finding: Finding) -> Element:
 
 def _needs(finding: Finding) -> str:
     """What would decide, for the one line that a CI system shows."""
+    cases = finding.needed_cases
     needed = (
-        plural(finding.needed_cases, "case") if finding.needed_cases else "",
+        plural(cases, "case") if cases and cases > finding.n else "",
         plural(finding.needed_repeats, "repeat") if finding.needed_repeats else "",
     )
     options = " or ".join(option for option in needed if option)

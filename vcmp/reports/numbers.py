@@ -40,12 +40,6 @@ def share(value: float) -> str:
     return f"{100 * value:.3g} %"
 
 
-def about(count: int) -> int:
-    """A count rounded up to two digits: 420 of 411."""
-    unit = int(10 ** max(0, len(str(count)) - 2))
-    return -(-count // unit) * unit
-
-
 def signed(value: float) -> str:
     """A difference of scores; without a sign when it rounds to zero."""
     shown = f"{value:+.3f}".replace("-", MINUS)

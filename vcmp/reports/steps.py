@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from vcmp.reports import flips
 from vcmp.reports.lookups import deciding, judged_in, n_cases_of
-from vcmp.reports.numbers import about, amount, plural, score, share
+from vcmp.reports.numbers import amount, plural, score, share
 from vcmp.reports.words import Voice
 from vcmp.types import Conclusion, Finding, Verdict
 
@@ -98,9 +98,8 @@ def _gather(conclusion: Conclusion, verdict: Verdict, voice: Voice) -> Step:
     seen = _seen(deciding(verdict))
     if cases is None or cases <= n:
         return Step(_advice(verdict, voice), remark=seen)
-    wanted = about(cases)
     to = f" to {voice.name(name)}" if (name := conclusion.evaluations[0].dataset.name) else ""
-    options = [(wanted * conclusion.evaluations[0].repeats, _add(wanted, n, to))]
+    options = [(cases * conclusion.evaluations[0].repeats, _add(cases, n, to))]
     if repeats is not None:
         options.append((repeats * n, f"run it with {repeats} repeats"))
     text = ", or ".join(option for _, option in sorted(options))
@@ -118,7 +117,7 @@ def _largest(needed: Sequence[int | None]) -> int | None:
 
 
 def _add(wanted: int, n: int, to: str) -> str:
-    return f"add about {plural(wanted - n, 'case')}{to} ({wanted:,} in all)"
+    return f"add {plural(wanted - n, 'case')}{to} ({wanted:,} in all)"
 
 
 def _seen(finding: Finding | None) -> str:

@@ -13,6 +13,7 @@ from vcmp.statistics.evidence import (
     Evidence,
     needed_cases,
     p_value,
+    proving_cases,
     visible_loss,
 )
 from vcmp.statistics.measured import MeasuredMean, measured_mean
@@ -47,6 +48,7 @@ __all__ = [
     "nominal_levels",
     "p_value",
     "paired_difference",
+    "proving_cases",
     "quantile_ratio",
     "rate",
     "total_ratio",

@@ -113,6 +113,24 @@ def needed_cases(
     return math.ceil(evidence.n * high)
 
 
+def proving_cases(evidence: Evidence, proven: Callable[[float, float], bool], alpha: float) -> int:
+    """The fewest cases whose bounds prove something, if the estimate stays what it is.
+
+    Exact, and only for what enough cases do prove: a limit that the estimate keeps.
+    """
+
+    def enough(n: int) -> bool:
+        return proven(*evidence.scaled(n / evidence.n).bounds(alpha))
+
+    low, high = 0, max(1, round(evidence.n))
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
 def _likely_bounds(evidence: Evidence, alpha: float, power: float) -> tuple[float, float]:
     """What the bounds come to with a chance of `power`, if the estimate is true: each moved
     outwards by as many standard errors. These are read off the bounds that normal numbers have

@@ -44,7 +44,7 @@ class Rate:
             n=self.n * factor,
             n_clusters=self.n_clusters * factor,
             n_effective=self.n_effective * factor,
-            degrees=self.degrees * factor,
+            degrees=(self.degrees + 1) * factor - 1,  # one less than clusters there are
         )
 
     def bounds(self, alpha: float) -> tuple[float, float]:
