@@ -77,6 +77,29 @@ def test_the_exit_code_is_the_verdict(n: int, candidate: str, code: int, outcome
     assert json.loads(Path("verdict.json").read_text(encoding="utf-8"))["verdict"] == outcome
 
 
+def test_a_misspelt_primary_metric_is_refused_with_the_nearest(gate: Gate):
+    Path("p.yaml").write_text(RULE % "q" + "primary: [qq]\n", encoding="utf-8")
+
+    assert said(gate("--scores", table(400), policy="p.yaml")) == (
+        "gate=p: primary 'qq' is neither a scorer nor a measurement. Did you mean 'q'?\n"
+        "  The scorers are q."
+    )
+
+
+@pytest.mark.parametrize("primary", ["q", "q/mean", "latency_s", "error_rate"])
+def test_a_primary_metric_may_be_a_scorer_or_a_measurement(primary: str, gate: Gate):
+    Path("p.yaml").write_text(RULE % "q" + f"primary: [{primary}]\n", encoding="utf-8")
+
+    assert gate("--scores", table(400), policy="p.yaml")[0] == 0
+
+
+def test_a_table_that_lacks_what_a_rule_wants_is_no_mistake_of_the_policy(gate: Gate):
+    """The scorer may have failed throughout: that cannot be judged, and CI tells it from a typo."""
+    Path("p.yaml").write_text(RULE % "right" + "primary: [right]\n", encoding="utf-8")
+
+    assert gate("--scores", table(400), policy="p.yaml")[0] == 4
+
+
 def test_a_policy_may_let_the_inconclusive_pass(gate: Gate):
     Path("lenient.yaml").write_text("defaults: [policy]\non_inconclusive: allow", encoding="utf-8")
 

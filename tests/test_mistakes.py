@@ -149,6 +149,20 @@ def test_agent_module_that_cannot_be_imported(vcmp: Run, project: Path):
     )
 
 
+def test_misspelt_primary_metric_names_the_nearest(vcmp: Run):
+    """It would rank nothing, in silence; `plan` refuses it as well, and nothing is sent."""
+    told = (
+        "gate=release: primary 'mention_facts' is neither a scorer nor a measurement."
+        " Did you mean 'mentions_facts'?\n"
+        "  The scorers are mentions_facts, empathy, polite, concise, no_refusal."
+    )
+
+    assert mistake(vcmp, "gate.primary=[mention_facts]") == told
+    assert (
+        mistake(vcmp, "plan", "gate.primary=[polite/mean,mention_facts]", "tracking=none") == told
+    )
+
+
 def test_misspelt_rule_is_counted(vcmp: Run, project: Path):
     write(
         project,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vcmp import baselines, datasets, prompts, scorers, versions
+from vcmp import baselines, datasets, gates, prompts, scorers, versions
 from vcmp.composition import Job
 from vcmp.digests import digest_of
 from vcmp.errors import ConfigError
@@ -76,6 +76,8 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
     baseline, *anchors = _baselines(jobs[0]) or ("",)
     baselines.check(variants, baseline, anchors)
     builder = Builder(project, tuple(first["trust"]))
+    policy = build_policy(first["gate"], jobs[0].choices.get("gate", ""), builder)
+    gates.check_primary(policy, _scorer_names(jobs))
     return Settings(
         project=project,
         builder=builder,
@@ -83,7 +85,7 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
         variants=variants,
         provider=builder.build(first["provider"], f"provider={jobs[0].choices.get('provider')}"),
         tracker=build_tracker(jobs[0], builder),
-        policy=build_policy(first["gate"], jobs[0].choices.get("gate", ""), builder),
+        policy=policy,
         limits=Limits(**{key: first[key] for key in Limits.__slots__}),
         outcomes=Outcomes(**first["outcomes"]),
         budget=Budget(**first["budget"]),
@@ -97,6 +99,13 @@ def settle(jobs: Sequence[Job], *, project: Path, command: str) -> Settings:
             command=command,
         ),
     )
+
+
+def _scorer_names(jobs: Sequence[Job]) -> list[str]:
+    """The scorers that are configured; null takes an inherited one out."""
+    return [
+        name for job in jobs for name, node in job.config["scorers"].items() if node is not None
+    ]
 
 
 def _refuse_differences(jobs: Sequence[Job]) -> None:

@@ -1,6 +1,7 @@
 """Decide on scores that another tool has made: `vcmp gate`, and `vcmp.decide` in Python."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,12 @@ def conclude(scores: Any, policy: Policy) -> Conclusion:
     """Compare, decide and rank the candidates of a table.
 
     Raises:
-        ConfigError: The table cannot be used.
+        ConfigError: The table cannot be used, or the policy has a primary metric that it lacks.
     """
     where, columns = tables.columns_of(scores)
     measurements = {*MEASUREMENTS, *_ratios(policy.rules)}
     trials = tables.group(where, columns, measurements, gates.wanted_low(policy.rules))
+    gates.check_primary(policy, chain.from_iterable(trial.scorers for trial in trials))
     cases = {case.id: case for trial in trials for case in trial.cases}
     dataset = Dataset(name=Path(where).stem, cases=tuple(cases.values()))
     order = dataset.shuffled(SEED)

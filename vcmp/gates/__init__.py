@@ -10,6 +10,7 @@ from vcmp.gates.alarms import NoRegression
 from vcmp.gates.combined import AllOf, AnyOf
 from vcmp.gates.directions import wanted_low
 from vcmp.gates.looks import is_decided, look_by_look
+from vcmp.gates.names import check_primary
 from vcmp.gates.policy import Policy, Rule
 from vcmp.gates.relative import MaxRatio, NonInferiority, Superiority
 from vcmp.gates.verdicts import combine, decide, decide_all, decide_alone, rank, settle
@@ -26,6 +27,7 @@ __all__ = [
     "Rule",
     "Superiority",
     "Threshold",
+    "check_primary",
     "combine",
     "decide",
     "decide_all",
