@@ -352,8 +352,11 @@ def test_a_ratio_of_latencies(stat, factor, outcome):
 def test_a_95th_percentile_of_few_cases_decides_nothing():
     finding = find(side([1.0] * 299), side([1.0] * 299), MaxRatio("latency_s", stat="p95"))
 
-    assert finding.outcome == "inconclusive"
-    assert finding.observed == "1.000 x baseline over 299 cases, too few for a 95th percentile"
+    assert (finding.outcome, finding.report_only) == ("inconclusive", True)
+    assert finding.observed == (
+        "1.000 x baseline over 299 cases, too few for a 95th percentile: "
+        "reported only, it neither proves nor blocks"
+    )
     assert (finding.estimate, finding.n, finding.needed_cases) == (1.0, 299, 300)
     assert finding.advice == "Use stat: p50 or gmr, or evaluate at least 300 cases."
 

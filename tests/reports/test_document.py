@@ -51,6 +51,7 @@ def test_its_keys_stay():
             "rollout": None,
             "against": None,
             "alert": None,
+            "report_only": False,
         }
     ]
     assert told["findings"] == [{"variant": "empathetic", **told["candidates"][0]["findings"][0]}]

@@ -113,6 +113,26 @@ def test_what_would_decide_stands_in_the_message_of_the_failure():
     assert failure.text == "−0.019\nMore."
 
 
+def test_cases_that_are_there_already_are_not_asked_for():
+    found = finding(outcome="inconclusive", observed="−0.019", needed_cases=80, n=120)
+    sides = evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic")
+    told = conclusion(*sides, outcome="inconclusive", findings=[found])
+    failure = suite(told, "empathetic").find("testcase[@name='gate: polite >= 0.80']/failure")
+
+    assert failure.get("message") == "−0.019"
+
+
+def test_a_rule_that_does_not_count_is_no_failure():
+    tail = finding("latency_s/p95", "inconclusive", observed="9 x baseline", report_only=True)
+    sides = evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic")
+    case = suite(conclusion(*sides, findings=[finding(), tail]), "empathetic").find(
+        "testcase[@name='gate: latency_s/p95']"
+    )
+
+    assert case.find("failure") is None
+    assert case.find("system-out").text == "9 x baseline"
+
+
 def test_an_alert_is_told_even_where_the_rule_passes():
     found = finding(observed="−0.117", alert="critical", against="app-pinned-git-1")
     candidate = evaluation({"a": 0.5}, variant="empathetic")

@@ -656,6 +656,20 @@ def test_the_rule_that_the_verdict_tells_is_not_told_again():
     assert row(two, "no case fails")[0] == "no case fails, against `app-pinned-git-1`"
 
 
+def test_a_rule_that_does_not_count_says_so_instead_of_an_outcome():
+    tail = finding("latency_s/p95", "inconclusive", metric="latency_s", report_only=True)
+    told = conclusion(
+        evaluation({"a": 1.0}), evaluation({"a": 0.9}, variant="empathetic"),
+        findings=[finding(), tail], reason="polite >= 0.80 holds: 0.91.",
+    )  # fmt: skip
+
+    text = render(told)
+
+    assert "<details><summary>The other rules hold</summary>" in text
+    assert "| report only |" in text
+    assert "inconclusive" not in text
+
+
 def test_other_rules_that_do_not_hold_are_not_folded():
     sides = evaluation({"a": 1.0}), evaluation({"a": 0.0}, variant="empathetic")
     found = [finding("first", "fail"), finding("second", "fail", advice="Mend it.")]

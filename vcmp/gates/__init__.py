@@ -12,7 +12,8 @@ from vcmp.gates.directions import wanted_low
 from vcmp.gates.looks import is_decided, look_by_look
 from vcmp.gates.names import check_primary
 from vcmp.gates.policy import Policy, Rule
-from vcmp.gates.relative import MaxRatio, NonInferiority, Superiority
+from vcmp.gates.ratios import MaxRatio
+from vcmp.gates.relative import NonInferiority, Superiority
 from vcmp.gates.verdicts import combine, decide, decide_all, decide_alone, rank, settle
 
 __all__ = [

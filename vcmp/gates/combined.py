@@ -8,7 +8,7 @@ from vcmp.errors import ConfigError
 from vcmp.gates.hearing import hear, needs_baseline
 from vcmp.gates.losses import losses_of
 from vcmp.gates.policy import Policy, Rule
-from vcmp.types import Comparison, Finding, Outcome
+from vcmp.types import Comparison, Finding, Outcome, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _refuse_none(name: str, rules: Any) -> None:
 
 def _joined(name: str, findings: Sequence[Finding], order: tuple[Outcome, ...]) -> Finding:
     """The finding that decides, told beside the others."""
-    first = min(findings, key=lambda finding: order.index(finding.outcome))
+    first = min(counted(findings), key=lambda finding: order.index(finding.outcome))
     alerts = [finding.alert for finding in findings]
     rollouts = [finding.rollout for finding in findings if finding.rollout is not None]
     return replace(

@@ -28,7 +28,7 @@ def hear(
     """The findings of all rules.
 
     All have to pass, so a pass needs no correction. Any of them blocks, so they share alpha by
-    Holm's steps: more metrics do not raise more false alarms.
+    Holm's steps: more metrics do not raise more false alarms. What is only reported takes no share.
 
     Args:
         further: The same candidate against other baselines; asked of the rules that compare.
@@ -47,9 +47,10 @@ def hear(
                 shared = policy.sharing(fails=share) if place in tests else policy
                 findings[place] = replace(rule(compared, shared), against=against)
         lost = {place for place in tests if _is_lost(findings[place])}
-        if lost == settled or len(lost) == len(tests):
+        counted = [place for place in tests if not findings[place].report_only]
+        if counted == tests and (lost == settled or len(lost) == len(tests)):
             return [findings[place] for place in range(len(asked))]
-        settled = lost
+        tests, settled = counted, lost
 
 
 def _can_compare(rule: Rule, comparison: Comparison, other: Comparison) -> bool:

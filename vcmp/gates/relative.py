@@ -5,11 +5,11 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from vcmp.errors import ConfigError
-from vcmp.gates.evidence import Lack, Stat, difference, mean_of, ratio
+from vcmp.gates.evidence import Lack, Stat, difference, mean_of
 from vcmp.gates.findings import answer
 from vcmp.gates.policy import Policy, refuse_unknown
-from vcmp.gates.questions import Question, above, at_most, below
-from vcmp.gates.words import cases_of, limit, number, signed
+from vcmp.gates.questions import Question, above, below
+from vcmp.gates.words import limit, number, signed
 from vcmp.metrics import MEASUREMENTS
 from vcmp.statistics import Evidence
 from vcmp.types import Comparison, Finding, Paired
@@ -18,10 +18,6 @@ MARGIN = 0.05
 """A loss beyond it is critical, where a rule has no margin of its own."""
 Direction = Literal["higher", "lower"]
 EvidenceKind = Literal["bound", "point"]
-ENOUGH_FOR_P95 = 300
-"""Cases; with fewer a 95th percentile rests on a handful of them."""
-MISSING_IN_TAIL = 0.01
-"""Share of the cases that a 95th percentile may lack: a fifth of those beyond it."""
 
 
 def natural_direction(comparison: Comparison, metric: str) -> Direction:
@@ -99,76 +95,6 @@ class Superiority:
         question = about_difference(comparison, self.metric, rule, direction, margin=0.0)
         question = replace(question, by_point=self.evidence == "point")
         return answer(question, difference(comparison, self.metric, policy), policy)
-
-
-@dataclass(frozen=True, slots=True)
-class MaxRatio:
-    """The candidate's latency, tokens or cost is at most `max` times the baseline's, for certain.
-
-    Args:
-        stat: Ratio of what: `p50`, `p95` (from 300 cases), `total`, or `gmr`, the geometric mean
-            of the cases' own ratios.
-
-    Raises:
-        ConfigError: `max` is not above 0, the statistic unknown, or part of the metric's name.
-    """
-
-    metric: str
-    max: float = 1.2
-    stat: Stat = "p50"
-
-    def __post_init__(self) -> None:
-        refuse_statistic("MaxRatio", self.metric)
-        refuse_unknown("MaxRatio", "stat", self.stat, get_args(Stat))
-        if not self.max > 0:
-            raise ConfigError(f"MaxRatio: max {self.max!r} is not above 0. Try 1.2.")
-
-    def __call__(self, comparison: Comparison, policy: Policy) -> Finding:
-        name = f"{self.metric}/{self.stat}"
-        question = Question(
-            rule=f"{name} <= {limit(self.max)} x baseline",
-            metric=self.metric,
-            proves=at_most(self.max),
-            refutes=above(self.max),
-            describe=lambda value: f"{number(value)} x baseline",
-            is_loss=above(1.0),
-            is_critical=above(self.max),
-            if_failed="Look at the cases that grew most.",
-        )
-        evidence = ratio(comparison, self.metric, self.stat, policy)
-        if self.stat == "p95" and not isinstance(evidence, Lack) and evidence.n < ENOUGH_FOR_P95:
-            return self._report(question, evidence)
-        return answer(question, self._unless_tail_is_missing(comparison, evidence), policy)
-
-    def _report(self, question: Question, evidence: Evidence) -> Finding:
-        """What is seen of a tail that too few cases tell of; it decides nothing."""
-        seen = f"{question.describe(evidence.estimate)} over {cases_of(evidence)}"
-        return Finding(
-            rule=question.rule,
-            metric=self.metric,
-            outcome="inconclusive",
-            observed=f"{seen}, too few for a 95th percentile",
-            advice=f"Use stat: p50 or gmr, or evaluate at least {ENOUGH_FOR_P95} cases.",
-            estimate=evidence.estimate,
-            n=int(evidence.n),
-            needed_cases=ENOUGH_FOR_P95,
-        )
-
-    def _unless_tail_is_missing(
-        self, comparison: Comparison, evidence: Evidence | Lack
-    ) -> Evidence | Lack:
-        """What has no value may be what took longest: a few of these are the whole tail."""
-        if self.stat != "p95" or isinstance(evidence, Lack):
-            return evidence
-        missing = comparison.n_cases - int(evidence.n)
-        if missing <= MISSING_IN_TAIL * comparison.n_cases:
-            return evidence
-        return Lack(
-            outcome="inconclusive",
-            observed=f"{missing} of {comparison.n_cases} cases have no {self.metric}, "
-            "and a 95th percentile may lie among them",
-            advice="See in the errors why, or use stat: p50 or gmr.",
-        )
 
 
 def about_difference(

@@ -11,7 +11,7 @@ from vcmp.gates.losses import losses
 from vcmp.gates.names import named
 from vcmp.gates.policy import Policy
 from vcmp.gates.relative import natural_direction
-from vcmp.types import Alert, Comparison, Evaluation, Finding, Outcome, Verdict
+from vcmp.types import Alert, Comparison, Evaluation, Finding, Outcome, Verdict, counted
 
 GRAVEST: tuple[Outcome, ...] = ("invalid", "fail", "inconclusive", "pass")
 BEST: tuple[Outcome, ...] = ("pass", "inconclusive", "fail", "invalid")
@@ -32,10 +32,11 @@ NO_RULE_ALONE = "Nothing was compared, and no rule of the gate looks at one vers
 def decide(comparison: Comparison, policy: Policy, further: Sequence[Comparison] = ()) -> Verdict:
     """Judge a candidate by a policy.
 
-    All rules must pass. One that fails decides against any that are undecided, and one whose
-    evidence cannot be judged (unscored cases, an interrupted evaluation, an unknown metric) makes
-    the verdict invalid, whatever the others say: a failed gate means complete evidence. An agent's
-    errors are evidence; they count as the worst score.
+    All rules that count must pass; where none counts nothing is decided. One that fails decides
+    against any that are undecided, and one whose evidence cannot be judged (unscored cases, an
+    interrupted evaluation, an unknown metric) makes the verdict invalid, whatever the others say: a
+    failed gate means complete evidence. An agent's errors are evidence; they count as the worst
+    score.
 
     Args:
         further: The same candidate compared with other baselines, such as a pinned version; the
@@ -140,7 +141,7 @@ def _verdict(
     comparison: Comparison, findings: Sequence[Finding], policy: Policy, without: str
 ) -> Verdict:
     version = comparison.candidate.version
-    outcome = combine(finding.outcome for finding in findings)
+    outcome = combine(finding.outcome for finding in counted(findings))
     return Verdict(
         candidate=version.name,
         variant=version.variant.name,
@@ -166,7 +167,7 @@ def _rollout(findings: Sequence[Finding], policy: Policy) -> float:
 def _reason(outcome: Outcome, findings: Sequence[Finding], policy: Policy) -> str:
     """The first finding that decided, a primary metric's before others; what it needed is said by
     its rule."""
-    deciding = [finding for finding in findings if finding.outcome == outcome]
+    deciding = [finding for finding in counted(findings) if finding.outcome == outcome]
     primary = {mean_of(metric) for metric in policy.primary}
     first = min(deciding, key=lambda finding: mean_of(finding.metric) not in primary)
     observed = first.observed.partition(NEEDS)[0]

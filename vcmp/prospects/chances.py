@@ -37,7 +37,7 @@ class Chance:
     """Share of them, in [0, 1]."""
     failed: float
     rules: tuple[tuple[str, float], ...]
-    """Each rule, and the share in which it was decided."""
+    """Each rule that counts, and the share in which it was decided."""
     n_cases: float
     """Looked at, on average."""
 
@@ -87,7 +87,7 @@ def _summed(found: Sequence[Sequence[Verdict]], occasion: Occasion) -> Chance:
     rules: dict[str, list[bool]] = {}
     for verdicts in found:
         for finding in verdicts[0].findings:
-            if not finding.against:
+            if not finding.against and not finding.report_only:
                 decided = finding.outcome in ("pass", "fail")
                 rules.setdefault(finding.rule, []).append(decided)
 

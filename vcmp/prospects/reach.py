@@ -33,11 +33,13 @@ class Reach:
     rule: str
     """In words."""
     passes: bool | None
-    """None where nobody knows before a run."""
+    """None where nobody knows before a run, and where it does not count."""
     observed: str = ""
     """What is in the way even of the best results; "" for a pass."""
     needed: str = ""
     """How many cases it takes, in words; "" where no number of them would do."""
+    report_only: bool = False
+    """Whether with so few cases it does not count, and so bars no pass."""
 
     @property
     def lack(self) -> str:
@@ -63,9 +65,13 @@ def reaches(occasion: Occasion, most_cases: int = MOST_CASES) -> tuple[Reach, ..
 def barred(found: Iterable[Reach], occasion: Occasion) -> str:
     """Why the policy cannot pass at any result, in a sentence without a full stop; "" if it can.
 
-    Rules that take more cases are all told, of the others the first.
+    Rules that take more cases are all told, of the others the first. A policy none of whose rules
+    counts decides nothing.
     """
-    lacks = [each for each in found if each.passes is False]
+    reaches = list(found)
+    lacks = [each for each in reaches if each.passes is False]
+    if all(each.report_only for each in reaches):
+        lacks = reaches
     if not lacks:
         return ""
     counted = [each.lack for each in lacks if each.needed]
@@ -97,9 +103,10 @@ def _reach(rule: Rule, occasion: Occasion, most_cases: int) -> Reach:
     missing = _missing(only)
     return Reach(
         rule=finding.rule,
-        passes=False,
+        passes=None if finding.report_only else False,
         observed=missing or finding.observed.rstrip("."),
         needed="" if missing else _needed(rule, only, finding, most_cases),
+        report_only=finding.report_only,
     )
 
 

@@ -190,6 +190,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rollout": finding.rollout,
         "against": finding.against or None,
         "alert": finding.alert or None,
+        "report_only": finding.report_only,
     }
 
 

@@ -4,7 +4,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from vcmp.metrics import mean_by_case
-from vcmp.types import Comparison, Conclusion, Delta, Evaluation, Finding, Verdict
+from vcmp.types import Comparison, Conclusion, Delta, Evaluation, Finding, Verdict, counted
 
 
 class Counts(NamedTuple):
@@ -76,8 +76,9 @@ def told(verdict: Verdict) -> Finding | None:
 
 
 def deciding(verdict: Verdict) -> Finding | None:
-    """The finding that decided: one that has the verdict's outcome, the one in its reason first."""
-    same = [finding for finding in verdict.findings if finding.outcome == verdict.outcome]
+    """The finding that decided: one that counts and has the verdict's outcome, the one in its
+    reason first."""
+    same = [finding for finding in counted(verdict.findings) if finding.outcome == verdict.outcome]
     return max(same, key=lambda finding: verdict.reason.startswith(finding.rule), default=None)
 
 

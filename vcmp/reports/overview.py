@@ -30,7 +30,7 @@ from vcmp.reports.numbers import (
 from vcmp.reports.tables import Table
 from vcmp.reports.text import inline
 from vcmp.reports.words import SIGNS
-from vcmp.types import Conclusion, Delta, Evaluation, Verdict
+from vcmp.types import Conclusion, Delta, Evaluation, Verdict, counted
 
 N_ROWS = 8
 """Rows above the fold, so that a reviewer takes them in at a glance."""
@@ -102,7 +102,8 @@ def _value(conclusion: Conclusion, evaluation: Evaluation, metric: str) -> str:
     if scored < asked:
         parts.append(f"{scored} of {asked} scored")
     verdict = verdict_of(conclusion, evaluation)
-    outcomes = {f.outcome for f in verdict.findings if scorer_of(f) == metric} if verdict else ()
+    findings = counted(verdict.findings) if verdict else []
+    outcomes = {finding.outcome for finding in findings if scorer_of(finding) == metric}
     for outcome in ("fail", "invalid", "inconclusive"):
         if outcome in outcomes:
             return " ".join([*parts, SIGNS[outcome], outcome])

@@ -179,7 +179,7 @@ def _candidate(conclusion: Conclusion, verdict: Verdict) -> Candidate:
         why=explain(conclusion, verdict, MARKDOWN),
         findings=tables.findings(shown, measured_by(conclusion)) if shown else (),
         is_told=known is not None,
-        all_hold=all(finding.outcome == "pass" for finding in others),
+        all_hold=all(finding.outcome == "pass" or finding.report_only for finding in others),
         n_more_findings=len(others) - len(shown),
     )
     comparison = judged_in(conclusion, verdict)

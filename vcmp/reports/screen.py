@@ -30,7 +30,7 @@ from vcmp.reports.lookups import (
 )
 from vcmp.reports.numbers import MINUS, plural, signed
 from vcmp.reports.text import one_line
-from vcmp.reports.words import Voice, headline
+from vcmp.reports.words import Voice, headline, said_by
 from vcmp.types import Conclusion, Delta, Evaluation, Finding, Verdict
 
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "invalid": "bold yellow"}
@@ -160,13 +160,14 @@ def _delta(delta: Delta, mark: str) -> list[str]:
 
 def _findings(findings: Sequence[Finding], judged_by: Evaluation) -> list[Text]:
     rows = [
-        [f.outcome, _rule(f, judged_by) + scripted_mark(judged_by, f.metric), _plain(f.observed)]
+        [said_by(f), _rule(f, judged_by) + scripted_mark(judged_by, f.metric), _plain(f.observed)]
         for f in findings
     ]
     lines = []
     for finding, line in zip(findings, _aligned(rows), strict=True):
         text = Text(f"    {line}")
-        text.stylize(STYLES[finding.outcome], 4, 4 + len(finding.outcome))
+        if not finding.report_only:
+            text.stylize(STYLES[finding.outcome], 4, 4 + len(finding.outcome))
         lines.append(text)
         if finding.advice and finding.outcome != "pass":
             lines.append(Text(f"      {_plain(finding.advice)}"))

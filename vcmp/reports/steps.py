@@ -8,7 +8,7 @@ from vcmp.reports import flips
 from vcmp.reports.lookups import deciding, judged_in, n_cases_of
 from vcmp.reports.numbers import amount, plural, score, share
 from vcmp.reports.words import Voice
-from vcmp.types import Conclusion, Finding, Verdict
+from vcmp.types import Conclusion, Finding, Verdict, counted
 
 N_NAMED = 3
 """Cases named to be read first."""
@@ -91,7 +91,7 @@ def _advice(verdict: Verdict, voice: Voice) -> str:
 
 def _gather(conclusion: Conclusion, verdict: Verdict, voice: Voice) -> Step:
     """More repeats or more cases, the cheaper first: enough for all that is not decided."""
-    undecided = [finding for finding in verdict.findings if finding.outcome == "inconclusive"]
+    undecided = [f for f in counted(verdict.findings) if f.outcome == "inconclusive"]
     n = max(verdict.n_cases, n_cases_of(conclusion, conclusion.evaluations[0]))
     cases = _largest([finding.needed_cases for finding in undecided])
     repeats = _largest([finding.needed_repeats for finding in undecided])

@@ -17,7 +17,7 @@ from vcmp.reports.numbers import (
     signed_amount,
 )
 from vcmp.reports.text import inline, prose
-from vcmp.reports.words import SIGNS
+from vcmp.reports.words import SIGNS, said_by
 from vcmp.types import Comparison, Conclusion, Delta, Evaluation, Finding, Slice
 
 Table = tuple[tuple[str, ...], ...]
@@ -37,7 +37,7 @@ def _finding_row(finding: Finding, mark: str) -> tuple[str, ...]:
     return (
         prose(finding.rule) + mark + against,
         prose(finding.observed),
-        f"{SIGNS[finding.outcome]} {finding.outcome}",
+        said_by(finding) if finding.report_only else f"{SIGNS[finding.outcome]} {finding.outcome}",
         prose(finding.advice) if finding.advice else "",
     )
 

@@ -5,10 +5,15 @@ from typing import NamedTuple
 
 from vcmp.reports.lookups import baseline_of, is_decided
 from vcmp.reports.numbers import plural
-from vcmp.types import Conclusion, Outcome
+from vcmp.types import Conclusion, Finding, Outcome
 
 SIGNS: dict[Outcome, str] = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️", "invalid": "⚠️"}
 """Only ever beside the word."""
+
+
+def said_by(finding: Finding) -> str:
+    """The outcome of a rule in a word; of one that does not count, that it does not."""
+    return "report only" if finding.report_only else finding.outcome
 
 
 class Voice(NamedTuple):

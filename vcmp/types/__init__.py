@@ -40,6 +40,7 @@ from vcmp.types.verdicts import (
     LossKind,
     Outcome,
     Verdict,
+    counted,
 )
 
 __all__ = [
@@ -76,5 +77,6 @@ __all__ = [
     "Variant",
     "Verdict",
     "Version",
+    "counted",
     "prefix",
 ]

@@ -1,5 +1,6 @@
 """What follows from a comparison."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,6 +68,13 @@ class Finding:
     nothing about a difference."""
     against: str = ""
     """Name of the version compared with, where it is not the baseline but a further one."""
+    report_only: bool = False
+    """Whether this is told and does not count: it neither proves nor blocks."""
+
+
+def counted(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that count in a verdict; all where none does."""
+    return [finding for finding in findings if not finding.report_only] or list(findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,10 +126,11 @@ def _rules(found: Sequence["Reach"], occasion: "Occasion") -> Iterator[str]:
         yield f"{name}, {_count(len(found), 'rule')}{alone}"
     words = {True: "can pass", False: "cannot pass", None: "only a run can tell"}
     for reach in found:
+        word = "report only" if reach.report_only else words[reach.passes]
         lack = ""
-        if reach.passes is False:
+        if reach.passes is False or reach.report_only:
             lack = f": takes {reach.needed}" if reach.needed else f": {reach.observed}"
-        yield f"  {words[reach.passes]:<12} {reach.rule}{lack}"
+        yield f"  {word:<12} {reach.rule}{lack}"
 
 
 def _chances(sweep: "Sweep", occasion: "Occasion") -> Iterator[str]:
