@@ -1,16 +1,20 @@
 """How many cases it takes: plan, advice, next step and verdict.json tell one number."""
 
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import vcmp
 from tests.conftest import Run
+from vcmp import decisions, reports
 from vcmp.cli import main
-from vcmp.gates import MaxRate
+from vcmp.gates import MaxRate, Superiority
+from vcmp.policies import load_policy
 
 
 def table(n: int, size: int = 1) -> dict[str, list[Any]]:
@@ -68,6 +72,23 @@ def test_the_next_step_asks_for_as_many(
     verdict = json.loads(Path("v.json").read_text(encoding="utf-8"))
     assert (code, verdict["findings"][0]["needed_cases"]) == (3, 203)
     assert "  next: add 103 cases to t (203 in all)\n" in capsys.readouterr().out
+
+
+def test_a_rule_that_cases_cannot_settle_is_told_before_the_cases_for_the_others():
+    """Two equal versions: no number of cases shows that one of them is better."""
+    columns = {name: column * 2 for name, column in table(100).items()}
+    columns["scorer"][100:] = ["right"] * 100
+    columns["baseline"][100:] = columns["candidate"][100:] = [0, 1] * 50
+    policy = load_policy({"rules": [MaxRate("error_rate", 0.01), Superiority("right")]})
+    console = Console(file=io.StringIO(), width=300)
+
+    reports.screen(decisions.conclude(columns, policy), console)
+
+    assert (
+        "  next: for right > baseline: more cases will not decide this: the truth seems to lie on "
+        "the limit itself; then add 199 cases to scores (299 in all)\n"
+        "        That decides the rest in 4 of 5 runs if it goes on like this.\n"
+    ) in console.file.getvalue()
 
 
 def test_plan_tells_the_number_that_the_run_tells(vcmp: Run, project: Path):

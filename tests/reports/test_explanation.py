@@ -146,6 +146,48 @@ def test_where_no_number_of_cases_would_decide_the_gate_says_what_to_do(needed):
     assert judged("inconclusive", found).step == "more cases will not decide this"
 
 
+def slow(rule="latency_s/p50 <= 1.20 x baseline", advice="Take this rule out of the gate."):
+    return finding(rule, "inconclusive", metric="latency_s", advice=advice)
+
+
+def test_what_no_number_of_cases_settles_comes_before_cases_for_the_rest():
+    """Cases alone would leave the verdict as open as it is."""
+    found = [undecided(needed_cases=30, needed_repeats=4, advice="About 30 cases."), slow()]
+    told = judged("inconclusive", *found, reason="polite >= baseline -0.05 is not decided: 0.")
+
+    assert told.step == (
+        "for latency_s/p50 <= 1.20 x baseline: take this rule out of the gate; "
+        "then run it with 4 repeats, or add 28 cases to support (30 in all)"
+    )
+    assert told.command == ""
+    assert told.remark == "That decides the rest in 4 of 5 runs if it goes on like this."
+
+
+def test_all_that_no_number_of_cases_settles_is_told():
+    """What helps several rules is said once, with their names."""
+    found = [slow(), slow("cost_usd/total <= 1.20 x baseline"), undecided(advice="Look closer.")]
+
+    assert judged("inconclusive", *found).step == (
+        "for latency_s/p50 <= 1.20 x baseline and cost_usd/total <= 1.20 x baseline: "
+        "take this rule out of the gate; for polite >= baseline -0.05: look closer"
+    )
+
+
+def test_of_many_of_them_the_first_are_told():
+    found = [slow(f"rule {n}", f"Do {n}.") for n in range(5)]
+
+    assert judged("inconclusive", *found).step == (
+        "for rule 0: do 0; for rule 1: do 1; for rule 2: do 2; 2 more in verdict.json"
+    )
+
+
+def test_what_does_not_count_is_no_next_step():
+    found = undecided(needed_cases=30)
+    tail = finding("latency_s/p95", "inconclusive", needed_cases=300, report_only=True)
+
+    assert judged("inconclusive", found, tail).step == "add 28 cases to support (30 in all)"
+
+
 def test_what_cannot_be_judged_is_to_be_mended():
     found = finding(outcome="invalid", advice="Evaluate again, to the end.")
 

@@ -11,7 +11,7 @@ from vcmp.reports.words import Voice
 from vcmp.types import Conclusion, Finding, Verdict, counted
 
 N_NAMED = 3
-"""Cases named to be read first."""
+"""Cases named to be read first, and rules that no number of cases would settle."""
 
 
 class Step(NamedTuple):
@@ -83,41 +83,74 @@ def _named(case_ids: Sequence[str], voice: Voice) -> str:
 def _advice(verdict: Verdict, voice: Voice) -> str:
     """What the gate itself advises, to stand behind "Next: "."""
     finding = deciding(verdict)
-    if not finding or not finding.advice:
-        return ""
-    advice = finding.advice.removesuffix(".")
-    return voice.sentence(advice[0].lower() + advice[1:])
+    return _mended([finding], verdict, voice) if finding else ""
+
+
+def _mended(findings: Sequence[Finding], verdict: Verdict, voice: Voice) -> str:
+    """What the gate advises about each; the rule is named unless it is the one that the verdict
+    tells."""
+    rules: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.advice:
+            advice = finding.advice.removesuffix(".")
+            rules.setdefault(advice[0].lower() + advice[1:], []).append(finding)
+    parts = []
+    for advice, about in list(rules.items())[:N_NAMED]:
+        names = " and ".join(_ruled(finding, voice) for finding in about)
+        alone = about == [deciding(verdict)] and len(rules) == 1
+        parts.append(voice.sentence(advice) if alone else f"for {names}: {voice.sentence(advice)}")
+    more = [f"{len(rules) - N_NAMED} more in verdict.json"] if len(rules) > N_NAMED else []
+    return "; ".join([*parts, *more])
+
+
+def _ruled(finding: Finding, voice: Voice) -> str:
+    against = f" against {voice.name(finding.against)}" if finding.against else ""
+    return f"{voice.name(finding.rule)}{against}"
 
 
 def _gather(conclusion: Conclusion, verdict: Verdict, voice: Voice) -> Step:
-    """More repeats or more cases, the cheaper first: enough for all that is not decided."""
-    undecided = [f for f in counted(verdict.findings) if f.outcome == "inconclusive"]
+    """First what no number of cases would settle, for until then the verdict stays open; then more
+    repeats or more cases, the cheaper first: enough for all of the rest."""
     n = max(verdict.n_cases, n_cases_of(conclusion, conclusion.evaluations[0]))
-    cases = _largest([finding.needed_cases for finding in undecided])
-    repeats = _largest([finding.needed_repeats for finding in undecided])
+    undecided = [f for f in counted(verdict.findings) if f.outcome == "inconclusive"]
+    helped = [f for f in undecided if f.needed_cases is not None and not f.report_only]
+    if max((f.needed_cases or 0 for f in helped), default=0) <= n:
+        helped = []
+    stuck = [finding for finding in undecided if finding not in helped]
     seen = _seen(deciding(verdict))
-    if cases is None or cases <= n:
-        return Step(_advice(verdict, voice), remark=seen)
+    if not helped:
+        return Step(_mended(stuck, verdict, voice), remark=seen)
+    more = _more(helped, conclusion, n, voice)
+    promise = f"That decides {'the rest ' if stuck else ''}in 4 of 5 runs {_if_so(helped)}."
+    remark = f"{promise} {seen}".strip()
+    if stuck:
+        return Step(f"{_mended(stuck, verdict, voice)}; then {more.text}", remark=remark)
+    return Step(more.text, more.command, remark)
+
+
+def _more(findings: Sequence[Finding], conclusion: Conclusion, n: int, voice: Voice) -> Step:
+    """Cases, or repeats where these would do as well, that are enough for all findings."""
+    cases = max(finding.needed_cases or 0 for finding in findings)
+    repeats = _largest([finding.needed_repeats for finding in findings])
     to = f" to {voice.name(name)}" if (name := conclusion.evaluations[0].dataset.name) else ""
-    options = [(cases * conclusion.evaluations[0].repeats, _add(cases, n, to))]
-    if repeats is not None:
-        options.append((repeats * n, f"run it with {repeats} repeats"))
-    text = ", or ".join(option for _, option in sorted(options))
-    alike = all(finding.visible_loss is not None for finding in undecided)
-    if_so = "if the versions are equally good" if alike else "if it goes on like this"
-    promise = f"That decides in 4 of 5 runs {if_so}."
-    command = _repeated(conclusion.command, repeats) if repeats is not None else ""
-    return Step(text, command, f"{promise} {seen}".strip())
+    added = f"add {plural(cases - n, 'case')}{to} ({cases:,} in all)"
+    if repeats is None:
+        return Step(added)
+    repeated = f"run it with {repeats} repeats"
+    cheaper = repeats * n < cases * conclusion.evaluations[0].repeats
+    text = f"{repeated}, or {added}" if cheaper else f"{added}, or {repeated}"
+    return Step(text, _repeated(conclusion.command, repeats))
+
+
+def _if_so(findings: Sequence[Finding]) -> str:
+    alike = all(finding.visible_loss is not None for finding in findings)
+    return "if the versions are equally good" if alike else "if it goes on like this"
 
 
 def _largest(needed: Sequence[int | None]) -> int | None:
     """What is enough for all; None where one of them cannot be helped."""
     known = [count for count in needed if count is not None]
     return max(known) if known and len(known) == len(needed) else None
-
-
-def _add(wanted: int, n: int, to: str) -> str:
-    return f"add {plural(wanted - n, 'case')}{to} ({wanted:,} in all)"
 
 
 def _seen(finding: Finding | None) -> str:
