@@ -100,6 +100,38 @@ def test_a_table_that_lacks_what_a_rule_wants_is_no_mistake_of_the_policy(gate: 
     assert gate("--scores", table(400), policy="p.yaml")[0] == 4
 
 
+def two_variants(name: str = "scores.csv") -> str:
+    """`good` is as right as the baseline on 400 cases, `bad` on none."""
+    lines = [f"{v},c{n},q,1,{int(v == 'good')}" for v in ("bad", "good") for n in range(400)]
+    Path(name).write_text("\n".join([f"variant,{HEAD}", *lines, ""]), encoding="utf-8")
+    return name
+
+
+def test_a_sweep_that_fails_ships_nothing_and_names_who_passes(gate: Gate):
+    """Exit code, verdict, ship and rollout give one answer; each candidate keeps its own."""
+    code, out, _ = gate("--scores", two_variants(), "--out", "verdict.json")
+
+    verdict = json.loads(Path("verdict.json").read_text(encoding="utf-8"))
+    own = {each["variant"]: each["outcome"] for each in verdict["candidates"]}
+    assert (code, verdict["verdict"], verdict["ship"], verdict["rollout"]) == (1, "fail", None, 0.0)
+    assert (verdict["best"], own) == ("good", {"good": "pass", "bad": "fail"})
+    assert "\nfail: 1 of 2 candidates fails gate policy; only good passes\n  good: pass\n" in out
+    assert (
+        "    next: nothing ships unless every candidate passes; to have the best one chosen set "
+        "select: best_passing in the gate\n"
+    ) in out
+
+
+def test_where_one_is_chosen_it_ships_whatever_the_others_did(gate: Gate):
+    Path("p.yaml").write_text(RULE % "q" + "select: best_passing\n", encoding="utf-8")
+
+    code, out, _ = gate("--scores", two_variants(), "--out", "verdict.json", policy="p.yaml")
+
+    verdict = json.loads(Path("verdict.json").read_text(encoding="utf-8"))
+    assert (code, verdict["ship"], verdict["rollout"]) == (0, "good", 0.1)
+    assert "next: start with 10 % of the users\n" in out
+
+
 def test_a_policy_may_let_the_inconclusive_pass(gate: Gate):
     Path("lenient.yaml").write_text("defaults: [policy]\non_inconclusive: allow", encoding="utf-8")
 

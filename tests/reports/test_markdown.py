@@ -207,7 +207,7 @@ def test_nothing_changed_and_all_passed_is_three_lines_and_the_identity():
     )
 
 
-def test_several_candidates_have_a_reason_each_and_the_one_to_ship_is_named():
+def test_several_candidates_have_a_reason_each_and_the_one_that_passes_is_named():
     baseline, good, bad = (evaluation({"a": n}, variant=v) for v, n in
                            [("basic", 0.5), ("concise", 0.9), ("empathetic", 0.1)])  # fmt: skip
     verdicts = [
@@ -216,7 +216,7 @@ def test_several_candidates_have_a_reason_each_and_the_one_to_ship_is_named():
     ]
     report = render(conclusion(baseline, good, bad, outcome="fail", verdicts=verdicts))
 
-    assert "### ❌ fail: 1 of 2 candidates fails gate `release`; only `concise` may ship" in report
+    assert "### ❌ fail: 1 of 2 candidates fails gate `release`; only `concise` passes" in report
     assert "- ✅ **pass** `concise`: polite rose by 0.4" in report
     assert "- ❌ **fail** `empathetic`: polite lost 0.4" in report
     assert "<details><summary>Why it passed: <code>concise</code></summary>" in report
@@ -473,12 +473,12 @@ def several(*outcomes, best="v0", **more):
     [
         ("ppp", "pass", "### ✅ pass: all 3 candidates may ship, best `v0`"),
         ("pp", "pass", "### ✅ pass: both candidates may ship, best `v0`"),
-        ("ppf", "fail", "1 of 3 candidates fails gate `release`; 2 may ship, best `v0`"),
-        ("pff", "fail", "2 of 3 candidates fail gate `release`; only `v0` may ship"),
+        ("ppf", "fail", "1 of 3 candidates fails gate `release`; 2 pass, best `v0`"),
+        ("pff", "fail", "2 of 3 candidates fail gate `release`; only `v0` passes"),
         ("ff", "fail", "### ❌ fail: both candidates fail gate `release`"),
-        ("if", "fail", "1 of 2 candidates fails gate `release`; none may ship"),
-        ("ppi", "inconclusive", "1 of 3 candidates lacks evidence to pass gate `release`; 2 may"),
-        ("ppx", "invalid", "1 of 3 candidates cannot be judged by gate `release`; 2 may ship"),
+        ("if", "fail", "1 of 2 candidates fails gate `release`; none passes"),
+        ("ppi", "inconclusive", "1 of 3 candidates lacks evidence to pass gate `release`; 2 pass"),
+        ("ppx", "invalid", "1 of 3 candidates cannot be judged by gate `release`; 2 pass"),
     ],
 )
 def test_the_headline_gives_the_reason_of_the_whole_outcome(outcomes, outcome, sentence):
@@ -633,7 +633,8 @@ def test_several_candidates_have_a_next_step_each():
 
     assert (
         "- ✅ **pass** `concise`: polite rose\n"
-        "  **Next**: start with 50 % of the users.\n"
+        "  **Next**: nothing ships unless every candidate passes; to have the best one chosen set "
+        "select: best_passing in the gate.\n"
         "- ⚠️ **inconclusive** `empathetic`: polite fell? (look 5 of 5, on 1 case)\n"
         "  **Next**: run it with 4 repeats, or add 41 cases to `support` (42 in all). "
         "That decides in 4 of 5 runs if it goes on like this.\n"

@@ -193,10 +193,11 @@ def test_several_candidates_have_a_number_and_a_step_each():
 
     assert shown(conclusion(baseline, good, bad, outcome="fail", verdicts=verdicts)).endswith(
         "\n"
-        "fail: 1 of 2 candidates fails gate release; only concise may ship\n"
+        "fail: 1 of 2 candidates fails gate release; only concise passes\n"
         "  concise: pass\n"
         "    polite rose\n"
-        "    next: start with 25 % of the users\n"
+        "    next: nothing ships unless every candidate passes; to have the best one chosen set "
+        "select: best_passing in the gate\n"
         "  empathetic: fail\n"
         "    polite fell\n"
         "    next: read the case that got worse in polite: a\n"

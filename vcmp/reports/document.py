@@ -23,6 +23,7 @@ from vcmp.reports.lookups import (
     mean_of_pairs,
     measured_by,
     n_cases_of,
+    shipped,
     verdict_of,
 )
 from vcmp.types import (
@@ -45,11 +46,12 @@ ALERTS: tuple[Alert, ...] = ("", "loss", "critical")
 def verdict(conclusion: Conclusion) -> dict[str, Any]:
     """The conclusion as JSON values.
 
-    `verdict` is the outcome of the sweep; `ship` the variant to ship, null when none passed; `best`
-    the candidate that came first, whether or not it passed; both are null when no rule was asked.
-    `rollout` is the share of the users, in [0, 1], who should get the variant to ship first: 0
-    unless the sweep passed. `alert` is that of this variant, else the gravest of all candidates:
-    null, "loss" (certain, against the baseline), or "critical" (certainly beyond the margin).
+    `verdict` is the outcome of the sweep; `ship` the variant to ship, null unless the sweep passed;
+    `best` the candidate that came first, whether or not it passed; both are null when no rule was
+    asked. `rollout` is the share of the users, in [0, 1], who should get the variant to ship first:
+    0 where there is none. A candidate's own `outcome` and `rollout` are about it alone. `alert` is
+    that of the variant to ship, else the gravest of all candidates: null, "loss" (certain, against
+    the baseline), or "critical" (certainly beyond the margin).
     `alerts` are all losses of all candidates that screen and report tell, each with its `variant`,
     `metric` and `tag` (null: all cases), its `kind` ("critical", "loss", or "unwatched": its 95 %
     interval lies below 0 and no rule is about it), and the `rule` that found it, or null.
@@ -61,9 +63,8 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
     """
     baseline, shared = baseline_of(conclusion), measured_by(conclusion)
     ranked, decided = conclusion.comparisons, is_decided(conclusion)
-    ship = (conclusion.best or None) if decided else None
-    shipped = [v for v in conclusion.verdicts if v.variant == ship]
-    rolled = shipped if conclusion.outcome == "pass" else []
+    ship = shipped(conclusion) or None
+    rolled = [v for v in conclusion.verdicts if v.variant == ship]
     alerts = [v.alert for v in rolled or conclusion.verdicts]
     return {
         "schema_version": SCHEMA_VERSION,

@@ -82,6 +82,11 @@ def deciding(verdict: Verdict) -> Finding | None:
     return max(same, key=lambda finding: verdict.reason.startswith(finding.rule), default=None)
 
 
+def shipped(conclusion: Conclusion) -> str:
+    """The variant to ship: the best that passed, if the sweep did; "" where nothing is to be."""
+    return conclusion.best if conclusion.outcome == "pass" and is_decided(conclusion) else ""
+
+
 def known_metrics(comparison: Comparison) -> dict[str, Delta]:
     """The deltas that mean something: neither latency nor cost when answers were scripted."""
     sides = (comparison.baseline, comparison.candidate)

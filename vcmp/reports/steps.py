@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vcmp.reports import flips
-from vcmp.reports.lookups import deciding, judged_in, n_cases_of
+from vcmp.reports.lookups import deciding, judged_in, n_cases_of, shipped
 from vcmp.reports.numbers import amount, plural, score, share
 from vcmp.reports.words import Voice
 from vcmp.types import Conclusion, Finding, Verdict, counted
@@ -37,9 +37,15 @@ def next_step(conclusion: Conclusion, verdict: Verdict, voice: Voice) -> Step:
 
 
 def _start(conclusion: Conclusion, verdict: Verdict) -> str:
-    """How many users get it first; only one candidate can be shipped."""
+    """How many users get it first; only one candidate can be shipped, and where every one has to
+    pass none is unless all do."""
     if not verdict.rollout or not conclusion.baseline or conclusion.best != verdict.variant:
         return ""
+    if not shipped(conclusion):
+        return (
+            "nothing ships unless every candidate passes; to have the best one chosen set "
+            "select: best_passing in the gate"
+        )
     if verdict.rollout == 1:
         return "give it to all users"
     return f"start with {share(verdict.rollout)} of the users"

@@ -41,10 +41,13 @@ def headline(conclusion: Conclusion, quote: Callable[[str], str]) -> str:
     if conclusion.outcome == "pass" and len(shipping) < len(verdicts):
         return _about_chosen(conclusion, len(shipping), quote)
     best = f", best {quote(conclusion.best)}" if conclusion.best else ""
-    if len(shipping) == 1:
-        return _about_all(conclusion, "candidate", f"only {shipping[0]} may ship", quote)
-    may = f"{len(shipping) or 'none'} may ship{best}"
-    return _about_all(conclusion, "candidate", may, quote)
+    if conclusion.outcome == "pass":
+        passing = f"{len(shipping)} may ship{best}"
+    elif len(shipping) == 1:
+        passing = f"only {shipping[0]} passes"
+    else:
+        passing = f"{len(shipping)} pass{best}" if shipping else "none passes"
+    return _about_all(conclusion, "candidate", passing, quote)
 
 
 def _undecided(conclusion: Conclusion, quote: Callable[[str], str]) -> str:

@@ -117,7 +117,8 @@ class Conclusion:
     """In the order of `comparisons`."""
     outcome: Outcome = "pass"
     best: str = ""
-    """Variant name of the best candidate that passed; "" when none did."""
+    """Variant name of the best candidate that passed; "" when none did. It ships if `outcome` is a
+    pass."""
     gate: str = ""
     """Name of the gate policy."""
     looks: int = 1
