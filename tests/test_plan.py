@@ -451,6 +451,51 @@ def test_plan_says_what_is_decided_at_all(tmp_path: Path, capsys: Any, rules, ba
     assert line in capsys.readouterr().out.splitlines()
 
 
+def test_plan_says_what_its_recorded_run_lacks_instead_of_a_chance_of_nothing(
+    vcmp: Run, project: Path
+):
+    """An agent that calls no model reports no tokens, in this run and in the next."""
+    (project / "agents/echo.py").write_text("def answer(question):\n    return question\n")
+    (project / "conf/agent/echo.yaml").write_text(
+        "# says what it was asked\n_target_: agents.echo.answer\n_partial_: true\n"
+    )
+    rules = [
+        "{_target_: vcmp.gates.MaxRatio, metric: output_tokens, stat: total}",
+        "{_target_: vcmp.gates.MaxRate, metric: error_rate, max: 0.05}",
+    ]
+    for name, wanted in (("both", rules), ("tokens", rules[:1])):
+        text = "# none\nrules:\n" + "".join(f"  - {rule}\n" for rule in wanted)
+        (project / f"conf/gate/{name}.yaml").write_text(text)
+    vcmp("agent=echo", "baseline=null", "gate=none")
+
+    done, alone = (vcmp("plan", "agent=echo", "baseline=echo", f"gate={gate}")
+                   for gate in ("both", "tokens"))  # fmt: skip
+
+    assert (done.returncode, alone.returncode) == (0, 0), done.stderr + alone.stderr
+    told = "the recorded run of customer_support_agent-echo-git-"
+    (first,) = [n for n, line in enumerate(lines(done.stdout)) if line.startswith(told)]
+    assert lines(done.stdout)[first].endswith(
+        " lacks output_tokens: the chance is that of the other rules"
+    )
+    assert lines(done.stdout)[first + 1] == (
+        "  See in its report why and evaluate it again, or take the rules about output_tokens "
+        "out of gate both."
+    )
+    assert "the chance of a verdict is 100 %" in lines(done.stdout)[-1]
+    assert "0 %  output_tokens" not in done.stdout
+    assert lines(alone.stdout)[-2].endswith(" lacks output_tokens: no rule is left")
+    assert "chance of a verdict" not in alone.stdout
+
+
+def test_what_most_cases_of_a_run_have_is_not_lacking():
+    asked = occasion(4, RELEASE[0], missing_limit=0.25)
+    whole = runs_of(evaluation({"c0": 1.0, "c1": 1.0, "c2": 1.0, "c3": None}))
+    half = runs_of(evaluation({"c0": 1.0, "c1": 1.0, "c2": None, "c3": None}))
+
+    assert prospects.lacking(whole, asked) == {}
+    assert prospects.lacking(half, asked) == {"polite": 2}
+
+
 def test_the_main_job_says_once_that_its_policy_cannot_pass_and_runs(vcmp: Run):
     """Recording a baseline is worth a run whose gate cannot pass."""
     done = vcmp("agent=basic", "dataset.limit=4", "tracking=none")

@@ -15,7 +15,15 @@ from vcmp.prospects.costs import Cost, worst_cost
 from vcmp.prospects.occasions import Occasion, foresee
 from vcmp.prospects.reach import Reach, barred, counted_cases, reaches, warning
 from vcmp.prospects.recordings import Known, recall
-from vcmp.prospects.worlds import PASS_RATE, World, assumed, flips_of, is_repeated, recorded
+from vcmp.prospects.worlds import (
+    PASS_RATE,
+    World,
+    assumed,
+    flips_of,
+    is_repeated,
+    lacking,
+    recorded,
+)
 
 __all__ = [
     "PASS_RATE",
@@ -34,6 +42,7 @@ __all__ = [
     "foresee",
     "is_repeated",
     "judge_calls",
+    "lacking",
     "needed_cases",
     "needed_repeats",
     "reaches",

@@ -1,12 +1,12 @@
 """Occasions: all that is known of a comparison before anything is evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from vcmp import baselines
-from vcmp.gates import Policy
+from vcmp.gates import Policy, Rule
 from vcmp.metrics import CHARGED, MEASUREMENTS
-from vcmp.rehearsal import Rehearsal, all_keys, is_foreign, plain
+from vcmp.rehearsal import Rehearsal, all_keys, is_foreign, keys_of, leaves, plain
 from vcmp.scorers import card_of
 from vcmp.types import Answerer, Case, Plan, ScorerCard
 
@@ -56,7 +56,19 @@ class Occasion:
     def known(self) -> "Occasion":
         """The same without rules of the project's own, of which only a run can tell what they
         say."""
-        rules = tuple(rule for rule in self.policy.rules if not is_foreign(rule))
+        return self._keeping(lambda rule: not is_foreign(rule))
+
+    def without(self, metrics: Collection[str]) -> "Occasion":
+        """The same without the rules that read any of these metrics."""
+
+        def reads(rule: Rule) -> bool:
+            inner = leaves([rule])
+            return any(key in metrics for leaf in inner for key in keys_of(leaf, self.scorers))
+
+        return self._keeping(lambda rule: not reads(rule))
+
+    def _keeping(self, wanted: Callable[[Rule], bool]) -> "Occasion":
+        rules = tuple(filter(wanted, self.policy.rules))
         return replace(self, policy=replace(self.policy, rules=rules))
 
 

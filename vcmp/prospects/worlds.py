@@ -209,6 +209,18 @@ def recorded(runs: Runs, occasion: Occasion, flips: float) -> World:
     return Assumed(cases=occasion.cases, pools=pools, ties=ties, measurements=runs.measurements)
 
 
+def lacking(runs: Runs, occasion: Occasion) -> dict[str, int]:
+    """What the gate reads and the runs cannot tell of: by metric the cases without a value, where
+    they are more than may be missing."""
+    wanted = [metric for metric in occasion.metrics if metric not in occasion.pairwise]
+    found = {
+        metric: sum(not any(metric in row for row in rows) for rows in runs.rows.values())
+        for metric in wanted
+    }
+    most = occasion.policy.missing_limit * len(runs.rows)
+    return {metric: n for metric, n in found.items() if n > most}
+
+
 def is_repeated(runs: Runs) -> bool:
     """Whether the runs tell how much a case varies: most have been run twice or more."""
     return sum(len(rows) > 1 for rows in runs.rows.values()) * 2 > len(runs.rows)

@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,6 +146,12 @@ def _chances(sweep: "Sweep", occasion: "Occasion") -> Iterator[str]:
     evaluation = known.evaluation
     runs = runs_of(evaluation, occasion.metrics.__contains__)
     name, repeats = evaluation.version.name, evaluation.repeats
+    lacking = prospects.lacking(runs, occasion)
+    if lacking:
+        occasion = occasion.without(lacking)
+        yield from _lacks(name, lacking, occasion)
+        if not occasion.policy.rules:
+            return
     if not prospects.is_repeated(runs):
         yield f"scores as in the recorded run of {name}; how many cases flip is assumed"
         yield from _table(occasion, [prospects.recorded(runs, occasion, f) for f in FLIPS])
@@ -159,6 +165,18 @@ def _chances(sweep: "Sweep", occasion: "Occasion") -> Iterator[str]:
     yield from _heading("")
     yield _row("as recorded", chance)
     yield from _sentence(occasion, world, chance, "")
+
+
+def _lacks(name: str, lacking: Mapping[str, int], others: "Occasion") -> Iterator[str]:
+    """What a recorded run does not tell, and what would."""
+    n_cases = len(others.cases)
+    told = [f"{m} on {n} of {n_cases} cases" if n < n_cases else m for m, n in lacking.items()]
+    left = "the chance is that of the other rules" if others.policy.rules else "no rule is left"
+    yield f"the recorded run of {name} lacks {', '.join(told)}: {left}"
+    yield (
+        f"  See in its report why and evaluate it again, or take the rules about "
+        f"{' and '.join(lacking)} out of gate {others.policy.name}."
+    )
 
 
 def _table(occasion: "Occasion", worlds: "Sequence[World]") -> Iterator[str]:
