@@ -23,7 +23,8 @@ def pinned(tmp_path_factory: pytest.TempPathFactory, new_store: Path) -> tuple[P
     git(project, "add", ".")
     git(project, "commit", "-q", "-m", "Be short")
     run_vcmp(project, "agent=basic,concise,empathetic", *SMALL, "-m")
-    assert json.loads(newest(project, "verdict.json"))["ship"] == "concise"
+    candidates = json.loads(newest(project, "verdict.json"))["candidates"]
+    assert [c["variant"] for c in candidates if c["outcome"] == "pass"] == ["concise"]
     sha = git(project, "rev-parse", "HEAD")[:8]
     path = project / "conf/agent/basic.yaml"
     path.write_text(path.read_text("utf-8").replace("helpful", "friendly"), encoding="utf-8")
