@@ -383,16 +383,17 @@ def test_plan_of_a_sweep_sends_nothing_and_leaves_nothing(project: Path, vcmp: R
         r" correctness \d+, \d+ of them about a known-bad answer",
         told[2],
     )
-    assert told[4:7] == [
+    assert re.match(r"at most [\d,]+ tokens, each answer as long as it may be: \$\d", told[3])
+    assert told[5:8] == [
         "gate release, 2 rules",
         "  can pass     mentions_facts >= baseline - 0.05",
         "  can pass     error_rate <= 0.05",
     ]
-    assert told[8:10] == [
+    assert told[9:11] == [
         "no comparable run of basic is recorded: a pass rate of 0.8 is assumed for every score",
         "  cases that flip   verdict     pass     fail",
     ]
-    assert [line.split(" %")[0].strip() for line in told[10:14]] == ["0", "5", "10", "20"]
+    assert [line.split(" %")[0].strip() for line in told[11:15]] == ["0", "5", "10", "20"]
     assert re.fullmatch(
         r"if nothing changed and 10 % of the cases flip, the chance of a verdict is \d+ %"
         r"(; about [\d,]+ cases, or repeats=\d+, would make it 80 %)?",

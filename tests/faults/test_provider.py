@@ -234,3 +234,35 @@ def test_a_part_of_the_evidence_passes_nothing(project: Path, vcmp: Run):
     assert done.returncode == 4
     assert (verdict["verdict"], verdict["ship"]) == ("inconclusive", None)
     assert verdict["stopped"].startswith("budget: ")
+
+
+def test_the_report_counts_what_became_of_the_runs(project: Path, vcmp: Run):
+    script = [faults.answer("a"), faults.truncated(), faults.empty(), faults.answer("b")]
+    with FaultServer(script) as server:
+        vcmp(*settings(server, "dataset.limit=4", "concurrency=1"))
+    (folder,) = (project / "outputs").glob("2*")
+    (version,) = json.loads((folder / "verdict.json").read_text("utf-8"))["candidates"]
+
+    assert version["outcomes"] == {"empty": 1, "truncated": 1}
+    report = (folder / "report.md").read_text("utf-8")
+    assert "4 answers asked for, 3 given, 1 failed (1 empty, 1 truncated)." in report
+
+
+def test_another_model_than_the_other_versions_is_told(project: Path, vcmp: Run):
+    """What differs between the versions may then be the provider's doing."""
+
+    def choose(request: Received) -> Fault:
+        warm = "empathetic" in str(request.body["messages"][0]["content"])
+        return faults.other_model("gpt-4o-mini-2") if warm else faults.answer()
+
+    with FaultServer(choose=choose) as server:
+        done = vcmp(
+            *settings(server, agent="empathetic,basic"), "baseline=basic", "-m"
+        )  # fmt: skip
+    (report,) = (project / "outputs").glob("2*/report.md")
+
+    told = (
+        "gpt-4o-mini was answered by gpt-4o-mini for basic, and gpt-4o-mini-2 for empathetic:"
+        " what differs may be the provider's doing"
+    )
+    assert f"⚠️ **note**: {told}" in report.read_text("utf-8"), done.stderr

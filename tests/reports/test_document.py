@@ -31,6 +31,7 @@ def test_its_keys_stay():
     ]
     assert list(told["candidates"][0]) == [
         *("variant", "version", "commit", "dirty", "asked", "failed", "not_run"),
+        *("outcomes", "calls"),
         *("n_cases", "answered_by", "metrics"),
         *("outcome", "rollout", "alert", "look", "n_cases_used"),
         *("reason", "findings", "deltas", "slices", "swayed"),
@@ -213,6 +214,7 @@ def test_scores_from_a_table_have_no_made_up_counts():
     assert told["baseline"] == {
         **{"variant": "basic", "version": "basic", "commit": None, "dirty": False},
         **{"asked": None, "failed": None, "not_run": None, "n_cases": 1},
+        **{"outcomes": None, "calls": None},
         **{"answered_by": "scores.csv", "metrics": told["baseline"]["metrics"]},
     }
     assert told["baseline"]["metrics"]["polite/mean"] == 0.5

@@ -12,6 +12,7 @@ from typing import Any
 
 from vcmp.metrics import summarize
 from vcmp.reports import facts
+from vcmp.reports.facts import outcomes, sources
 from vcmp.reports.lookups import (
     answered_by,
     baseline_of,
@@ -145,6 +146,8 @@ def _version(conclusion: Conclusion, evaluation: Evaluation) -> dict[str, Any]:
         "asked": counts.asked if counts else None,
         "failed": counts.failed if counts else None,
         "not_run": counts.not_run if counts else None,
+        "outcomes": dict(outcomes(evaluation)) if counts else None,
+        "calls": dict(sources(evaluation)) if counts else None,
         "n_cases": n_cases_of(conclusion, evaluation),
         "answered_by": evaluation.answerer.description or evaluation.answerer.name,
         "metrics": summarize(evaluation) if counts else _means(conclusion, evaluation),

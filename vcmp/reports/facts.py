@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import get_args
 
+from vcmp.calls import Source
 from vcmp.reports.lookups import counts_of, judge_of, measured_by
 from vcmp.reports.text import cut
 from vcmp.types import Canary, Conclusion, Evaluation, Score
@@ -49,10 +51,14 @@ class Coverage:
     asked: int
     answered: int
     failed: int
+    outcomes: tuple[tuple[str, int], ...]
+    """What became of the runs that gave no whole answer, and how many did so."""
     not_run: int
     unscored: int
     """Scores that a scorer could not give."""
     models: tuple[Model, ...]
+    sources: tuple[tuple[str, int], ...]
+    """Calls that were live, cached and replayed; empty when all were live."""
     problems: tuple[Problem, ...]
     n_problems: int
 
@@ -81,12 +87,28 @@ def coverage(evaluation: Evaluation) -> Coverage | None:
         asked=counts.asked,
         answered=counts.answered,
         failed=counts.failed,
+        outcomes=outcomes(evaluation),
         not_run=counts.not_run,
         unscored=sum(problem.count for problem in found if problem.scorer),
         models=models(evaluation),
+        sources=sources(evaluation),
         problems=tuple(found[:N_PROBLEMS]),
         n_problems=len(found),
     )
+
+
+def outcomes(evaluation: Evaluation) -> tuple[tuple[str, int], ...]:
+    """The outcomes of runs that gave no whole answer, the most frequent first."""
+    counted = Counter(result.outcome for result in evaluation.results if result.outcome != "ok")
+    return tuple(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def sources(evaluation: Evaluation) -> tuple[tuple[str, int], ...]:
+    """Where the replies to the agent's calls came from; empty when a model gave all of them."""
+    counted = Counter(call.source for result in evaluation.results for call in result.calls)
+    if not set(counted) - {"live"}:
+        return ()
+    return tuple((source, counted[source]) for source in get_args(Source))
 
 
 def problems(evaluation: Evaluation) -> list[Problem]:
