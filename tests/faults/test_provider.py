@@ -226,8 +226,8 @@ def test_a_part_of_the_evidence_passes_nothing(project: Path, vcmp: Run):
     with FaultServer() as server:
         done = vcmp(
             *settings(server, "dataset.limit=40", "budget.calls=20", "concurrency=1"),
-            "gate=thresholds", "gate.rules=[{_target_: vcmp.gates.NoFailures}]",
-        )  # fmt: skip
+            "gate.rules=[{_target_: vcmp.gates.NoFailures}]",
+        )
     (folder,) = (project / "outputs").glob("2*")
     verdict = json.loads((folder / "verdict.json").read_text("utf-8"))
 

@@ -44,13 +44,18 @@ def append_line(path: Path, document: Mapping[str, Any]) -> None:
     text = line(document).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as file:
+        with open(path, "ab", buffering=0, opener=_open_own) as file:
             size = file.seek(0, os.SEEK_END)
             if (written := file.write(text)) < len(text):
                 file.truncate(size)
                 raise OSError(errno.ENOSPC, f"only {written} of {len(text)} bytes had room")
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def _open_own(path: str, flags: int) -> int:
+    """Open a file, but not through a link, which may lead anywhere."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:
