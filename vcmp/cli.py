@@ -160,7 +160,7 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
     if interrupt.requested():
         tell_end(evaluations, interrupt, folder, console)
     if interrupt.signal:
-        return INTERRUPTED + interrupt.signal
+        return interrupt.exit_code
     del evaluations  # the files have them, and are read again
     conclusion = present(folder, settings.policy, settings.record.report, console)
     try:
