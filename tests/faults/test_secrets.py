@@ -6,7 +6,9 @@ looked for in its plain form alone is found in the easy half of the places.
 """
 
 import base64
+import io
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -345,15 +347,44 @@ def test_what_only_looks_a_little_like_a_key_stands(text: str):
     assert mask(text) == text
 
 
-def test_an_outlet_looks_at_whole_lines(capsys: pytest.CaptureFixture[str]):
-    outlet = Outlet(sys.stdout)
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+def test_an_outlet_looks_at_whole_lines(kind: type[io.StringIO]):
+    """A terminal shows at once what is flushed; a log has time."""
+    stream = kind()
+    outlet = Outlet(stream)
 
     outlet.write("one sk-abcd")
     outlet.write("efgh12345678\ntwo")
-    assert capsys.readouterr().out == "one sk-***\n"
+    assert stream.getvalue() == "one sk-***\n"
     outlet.flush()
+    assert stream.getvalue().endswith("\ntwo") is (kind is Terminal)
+    outlet.finish()
 
-    assert capsys.readouterr().out == "two"
+    assert stream.getvalue() == "one sk-***\ntwo"
+
+
+def test_a_key_that_a_model_streams_is_masked_in_a_log():
+    """Agents print tokens as they come: piece by piece, and flushed."""
+    code = """
+import os, sys, vcmp.outlets
+vcmp.outlets.guard_outlets()
+for letter in os.environ["MY_API_KEY"]:
+    print(letter, end="", flush=True)
+sys.stdout.buffer.write(b" " + os.environb[b"MY_API_KEY"])
+sys.stdout.buffer.flush()
+print(os.environ["MY_API_KEY"], file=sys.__stdout__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **ENVIRONMENT},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout == "${MY_API_KEY} ${MY_API_KEY}${MY_API_KEY}\n"
 
 
 def test_a_line_without_an_end_is_not_lost():
