@@ -6,6 +6,7 @@ looked for in its plain form alone is found in the easy half of the places.
 """
 
 import base64
+import html
 import io
 import json
 import os
@@ -47,6 +48,9 @@ def spellings(key: str) -> Iterator[str]:
     escaped = json.dumps(key)[1:-1]
     yield from (key, escaped, json.dumps(escaped)[1:-1], repr(key)[1:-1])
     yield from (quote(key), quote(key, safe="").lower(), key.encode().hex())
+    yield from (json.dumps(json.dumps(escaped)[1:-1])[1:-1], key.encode().hex().upper())
+    yield from (html.escape(key), html.escape(key, quote=False), repr(key.encode())[2:-1])
+    yield from ("".join(f"%{b:02x}" for b in key.encode()), base64.b32encode(key.encode()).decode())
     for before in ("", "a", "ab"):  # the end of a base64 text depends on what follows
         encoded = base64.b64encode((before + key).encode()).decode()
         yield encoded[4 if before else 0 : -4]
@@ -56,7 +60,7 @@ def spellings(key: str) -> Iterator[str]:
 NEEDLES = sorted({s for key in (KEY, GATEWAY, PASSWORD, LINE, UNKNOWN) for s in spellings(key)})
 
 LEAKY = """
-import asyncio, base64, json, logging, os, sys, threading, urllib.parse, warnings
+import asyncio, base64, html, json, logging, os, sys, threading, urllib.parse, warnings
 import mlflow
 from openai import AsyncOpenAI
 
@@ -100,7 +104,10 @@ class Agent:
         basic = base64.b64encode(f"user:{KEY}".encode()).decode()
         return " ".join([basic, urllib.parse.quote(KEY), KEY.encode().hex(), UNKNOWN,
             json.dumps({"a": json.dumps({"k": KEY})}),
-            base64.urlsafe_b64encode(KEY.encode()).decode()])
+            base64.urlsafe_b64encode(KEY.encode()).decode(), html.escape(KEY), repr(KEY.encode()),
+            KEY.encode().hex().upper(), base64.b32encode(KEY.encode()).decode(),
+            "".join(f"%{b:02x}" for b in KEY.encode()),
+            json.dumps({"a": json.dumps({"b": json.dumps({"k": KEY})})})])
 
     async def do_structure(self):
         return {KEY: [{"deep": KEY}], "pem": os.environ["SIGNING_KEY"], "words": "the end"}
@@ -316,6 +323,12 @@ def test_a_composed_configuration_is_shown_without_keys(vcmp: Run, project: Path
         ("DB", "mysql://root:s3cr3t-pw@db", True),
         ("DB", "mysql://root:pw@db", True),
         ("LANGUAGE", "a-long-harmless-value", False),
+        ("GITLAB_PAT", "a-long-harmful-value", True),
+        ("DB_PASS", "a-long-harmful-value", True),
+        ("ROOT_PWD", "a-long-harmful-value", True),
+        ("PWD", "a-long-harmless-value", False),
+        ("HTTP_AUTH", "a-long-harmful-value", True),
+        ("GIT_AUTHOR_NAME", "a-long-harmless-value", False),
         ("MAX_TOKENS_KEY", "x" * 40, True),
     ],
 )
