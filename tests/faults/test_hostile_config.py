@@ -381,6 +381,24 @@ def test_a_target_that_may_not_be_named(write: Write, inside: Path, name: str):
         assert f"_target_ {name!r} is " in lines[0]
 
 
+@pytest.mark.parametrize("folder", ["conf", "outputs"])
+def test_code_beside_a_configuration_is_not_run(
+    write: Write, inside: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+):
+    """Python would import it: a folder without `__init__.py` is a package."""
+    write(f"{folder}/evil.py", "open('owned', 'w')\ndef answer(question): return question\n")
+    others = [place for place in sys.path if not (Path(place) / "conf").is_dir()]
+    monkeypatch.setattr("sys.path", [str(inside), *others])
+
+    with pytest.raises(ConfigError) as caught:
+        Builder(inside).build({"_target_": f"{folder}.evil.answer", "_partial_": True}, "agent=x")
+
+    assert str(caught.value) == (
+        f"agent=x: _target_ '{folder}.evil.answer' is code in {folder}/, where nobody looks for it."
+        " Move it into agents/."
+    )
+
+
 def test_a_folder_called_like_a_module_of_python_is_told_to_be_renamed(write: Write, inside: Path):
     write("code/agent.py", "class A: ...\n")
 
