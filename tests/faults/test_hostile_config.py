@@ -226,6 +226,9 @@ def test_a_folder_given_beside_conf_is_looked_through(write: Write, inside: Path
         ("a: " + "[" * 100_000, "nested more than 50 deep. Write it flat."),
         ("a: !!python/object/apply:os.system [touch owned]", "is no plain value"),
         ("a: !evil 1", "'!evil' is no plain value. Remove the tag."),
+        ("a: " + "9" * 5_000, "a number of 5,000 characters. Put it in quotation marks."),
+        ("a: 1" + ":59" * 300_000, "a number of 900,001 characters. Put it in quotation marks."),
+        ("a: '" + "${b" * 30_000 + "}'", "${…} stands in ${…} more than 10 deep. Write it flat."),
         ("a: 1\n---\nhydra: {}", "not YAML (but found another document)"),
     ],
 )
