@@ -77,7 +77,8 @@ def _size(node: Any, known: dict[int, int], where: str) -> int:
     if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
         line = node.start_mark.line + 1
         raise ConfigError(
-            f"{where}:{line}: a number of {len(node.value):,} characters. Put it in quotation marks."
+            f"{where}:{line}: a number of {len(node.value):,} characters."
+            " Put it in quotation marks."
         )
     known[id(node)] = MAX_NODES + 1
     known[id(node)] = size = 1 + sum(_size(child, known, where) for child in children(node))

@@ -588,6 +588,25 @@ def test_a_dataset_that_attacks_its_reader(write: Write, name: str, text: str, m
     assert message in str(caught.value)
 
 
+def test_a_dataset_that_is_no_plain_file(inside: Path):
+    """A pipe would be waited for, and a device has no end."""
+    os.mkfifo("pipe.jsonl")
+    Path("zero.jsonl").symlink_to("/dev/zero")
+
+    for name in ("pipe.jsonl", "zero.jsonl"):
+        with pytest.raises(DatasetError) as caught:
+            datasets.load(Path(name))
+        assert str(caught.value) == f"{name}: no plain file. Name a file of cases."
+
+
+@pytest.mark.parametrize("number", ["1" + ":59" * 100_000, "9" * 5_000])
+def test_a_dataset_with_a_number_that_takes_minutes_to_read(write: Write, number: str):
+    write("x.yaml", f"- inputs: {{n: {number}}}\n")
+
+    with pytest.raises(DatasetError, match=r"x.yaml:1: not YAML \(a number has too many digits\)"):
+        datasets.load(Path("x.yaml"))
+
+
 def test_aliases_of_a_dataset_are_counted(write: Write):
     lines = ["- &a0 {inputs: {q: [x, x, x, x, x, x, x, x, x, x]}}"]
     lines += [f"- &a{n} {{inputs: {{q: [{', '.join([f'*a{n - 1}'] * 10)}]}}}}" for n in range(1, 9)]
