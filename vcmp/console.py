@@ -113,7 +113,7 @@ def confirm(sweep: "Sweep", console: "Console") -> None:
             "  Lower dataset.limit or max_tokens, or raise budget.confirm_usd."
         )
     console.print(told, markup=False)
-    if console.input("go on? [y/N] ", markup=False).strip().lower() not in ("y", "yes"):
+    if console.input("go on? [y/N]\n", markup=False).strip().lower() not in ("y", "yes"):
         raise ConfigError(f"budget.confirm_usd={bound:g}: not confirmed, nothing was sent.")
 
 
