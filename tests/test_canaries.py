@@ -19,8 +19,8 @@ from vcmp.errors import ResultsError
 from vcmp.evaluation import evaluate as loop
 from vcmp.gates import Policy, Threshold, decide
 from vcmp.pipeline import evaluate
-from vcmp.provider.inquiries import Inquiry
-from vcmp.provider.verdicts import CHECKS
+from vcmp.provider.scripted.inquiries import Inquiry
+from vcmp.provider.scripted.verdicts import CHECKS
 from vcmp.types import Canary, Case, Dataset, Evaluation, Plan, Score, ScorerCard
 
 QUESTIONS = [

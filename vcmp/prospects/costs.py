@@ -7,8 +7,8 @@ from typing import Any
 
 from vcmp.metrics import text_of
 from vcmp.prospects.calls import agent_calls, judge_calls
-from vcmp.provider.prices import cost_usd
-from vcmp.provider.purse import BYTES_PER_TOKEN, LIMITS, MOST_OUTPUT_TOKENS
+from vcmp.provider.metering.prices import cost_usd
+from vcmp.provider.metering.purse import BYTES_PER_TOKEN, LIMITS, MOST_OUTPUT_TOKENS
 from vcmp.types import Plan
 
 INSTRUCTIONS = 500

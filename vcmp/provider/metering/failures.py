@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from vcmp.calls import Failure
-from vcmp.provider.origins import ElsewhereError
+from vcmp.provider.loopback.origins import ElsewhereError
 
 OUT_OF_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 """Error codes that come with status 429 and that no waiting mends."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vcmp.provider.prices import cost_usd
+from vcmp.provider.metering.prices import cost_usd
 from vcmp.types import Budget
 
 BYTES_PER_TOKEN = 2

@@ -10,16 +10,16 @@ from typing import Any
 
 from vcmp.calls import Call, Failure, abandoned, record, slot, take_number
 from vcmp.digests import digest_of
-from vcmp.provider import origins
-from vcmp.provider.failures import PASSING, BrokenReplyError, StoppedError, failure_of
-from vcmp.provider.marks import HEADER, Mark
-from vcmp.provider.origins import ElsewhereError, Origin
-from vcmp.provider.patience import within
-from vcmp.provider.prices import cost_usd
-from vcmp.provider.purse import Price
-from vcmp.provider.readings import Reading, lack_of
-from vcmp.provider.retries import asked_s, backoff_s
-from vcmp.provider.traffic import Traffic
+from vcmp.provider.loopback import origins
+from vcmp.provider.loopback.marks import HEADER, Mark
+from vcmp.provider.loopback.origins import ElsewhereError, Origin
+from vcmp.provider.metering.failures import PASSING, BrokenReplyError, StoppedError, failure_of
+from vcmp.provider.metering.patience import within
+from vcmp.provider.metering.prices import cost_usd
+from vcmp.provider.metering.purse import Price
+from vcmp.provider.metering.readings import Reading, lack_of
+from vcmp.provider.metering.retries import asked_s, backoff_s
+from vcmp.provider.metering.traffic import Traffic
 from vcmp.secrets import scrub
 
 PATIENCE = 4
