@@ -160,7 +160,7 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
     if interrupt.requested():
         tell_end(evaluations, interrupt, folder, console)
     if interrupt.signal:
-        return INTERRUPTED + interrupt.signal
+        return interrupt.exit_code
     del evaluations  # the files have them, and are read again
     conclusion = present(folder, settings.policy, settings.record.report, console)
     try:
@@ -187,8 +187,9 @@ def help_text(conf: Path) -> str:
         "",
         "overrides: agent.<parameter>=, baseline=, baselines=, repeats=, pool=, concurrency=,",
         "  seed=, app=, gate.looks=, gate.select=, outcomes.<outcome>=, budget.usd=, resume=,",
-        "  dataset.path=, provider.base_url=, provider.api_key_env=, tracking.uri=,",
-        "  tracking.experiment=, tracking.required=;",
+        "  budget.tokens=, budget.calls=, budget.minutes=, budget.confirm_usd=, dataset.path=,",
+        "  provider.base_url=, provider.api_key_env=, provider.cassette=, provider.upstream=,",
+        "  provider.cache=, tracking.uri=, tracking.experiment=, tracking.required=;",
         "  several values (a,b) with --multirun make a sweep.",
     ]
     groups = sorted(path for path in conf.glob("*") if any(path.glob("*.yaml")))
@@ -201,6 +202,7 @@ def help_text(conf: Path) -> str:
     lines += [
         "",
         "exit codes: 0 pass, 1 gate failed, 2 usage or configuration, 3 inconclusive,",
-        "  4 the evidence cannot be judged, 130 interrupted. --hydra-help shows Hydra's options.",
+        "  4 the evidence cannot be judged, or budget or provider ended it, 130 interrupted.",
+        "  --hydra-help shows Hydra's options.",
     ]
     return "\n".join(lines)

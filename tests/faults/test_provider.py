@@ -266,3 +266,20 @@ def test_another_model_than_the_other_versions_is_told(project: Path, vcmp: Run)
         " what differs may be the provider's doing"
     )
     assert f"⚠️ **note**: {told}" in report.read_text("utf-8"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        (["selfcheck", "dataset.limit=4"], "what was done is kept in outputs/"),
+        (["judge-check", "dataset=labelled", "scorers=judged"], "no judge was checked"),
+    ],
+)
+def test_the_budget_holds_for_the_other_commands_too(vcmp: Run, verb: list[str], told: str):
+    with FaultServer() as server:
+        given = ["provider=compatible", f"provider.base_url={server.url}", "tracking=none"]
+        done = vcmp(*verb, *given, "budget.calls=5", "concurrency=2")
+
+    assert done.returncode == 4, done.stderr
+    assert f"stopped, budget: the 5 of budget.calls are made: {told}" in done.stdout
+    assert server.n_requests <= 5

@@ -29,6 +29,14 @@ class Interrupt:
         """Ask to stop; the first reason counts."""
         self.reason = self.reason or reason
 
+    @property
+    def exit_code(self) -> int:
+        """128 plus the signal's number; 4 where the budget or the provider ended it."""
+        return 128 + self.signal if self.signal else 4
+
+    def __str__(self) -> str:
+        return "interrupted" if self.signal else f"stopped, {self.reason}"
+
     def requested(self) -> bool:
         return self.signal != 0 or self.reason != ""
 

@@ -57,8 +57,8 @@ def _check(settings: "Settings", folder: Path) -> int:
         checking.announce(inquest, console)
         answers, checked = _ask(inquest, settings, interrupt, console)
     if interrupt.requested():
-        console.print("interrupted: no judge was checked")
-        return 128 + interrupt.signal
+        console.print(f"{interrupt}: no judge was checked", markup=False)
+        return interrupt.exit_code
     checking.refuse_silence(checked)
     failed = {case_id: answer.error for case_id, answer in answers.items() if answer.error}
     document = checking.document_of(inquest, checked, failed, settings.record.command)
@@ -79,7 +79,11 @@ def _ask(
         total = sum(len(plan.dataset.cases) for plan in plans)
         with follow(total, doing, console=console) as tick:
             return pipeline.evaluate(
-                plans, limits=settings.limits, on_result=tick, interrupt=interrupt
+                plans,
+                limits=settings.limits,
+                on_result=tick,
+                interrupt=interrupt,
+                budget=settings.budget,
             )
 
     answers = checking.find_answers(inquest, evaluate)

@@ -88,8 +88,8 @@ def _evaluate(settings: "Settings", folder: Path, console: "Console") -> int:
         announce(sweep, console)
         pipeline.run(sweep, interrupt=interrupt, follow=partial(follow, console=console))
     if interrupt.requested():
-        console.print(f"interrupted: what was done is kept in {shown(folder)}")
-        return 128 + interrupt.signal
+        console.print(f"{interrupt}: what was done is kept in {shown(folder)}", markup=False)
+        return interrupt.exit_code
     conclusion = conclusions.conclude_folder(folder, settings.policy)
     conclusions.write_reports(conclusion, folder, **settings.record.report)
     note = recording.record(conclusion, folder, settings.policy, sweep.tracker)
