@@ -12,6 +12,7 @@ from typing import Any
 
 from vcmp.digests import digest_of
 from vcmp.metrics import is_recorded, text_of
+from vcmp.tracking.sessions import Session
 from vcmp.tracking.spans import (
     TRACE_METADATA,
     TRACE_TAGS,
@@ -22,7 +23,6 @@ from vcmp.tracking.spans import (
     notes_of,
     token_usage,
 )
-from vcmp.tracking.store import Session
 from vcmp.types import Case, Evaluation, Result, ScorerCard
 
 CHUNK = 100
