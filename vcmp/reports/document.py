@@ -19,8 +19,8 @@ from vcmp.reports.lookups import (
     baseline_of,
     comparison_of,
     counts_of,
+    has_results,
     is_decided,
-    is_recorded,
     is_scripted,
     judge_of,
     known_metrics,
@@ -136,7 +136,7 @@ def _dataset(conclusion: Conclusion) -> dict[str, Any]:
     first = conclusion.evaluations[0]
     return {
         "name": first.dataset.name,
-        "digest": (conclusion.digest or first.dataset.digest) if is_recorded(first) else None,
+        "digest": (conclusion.digest or first.dataset.digest) if has_results(first) else None,
         "n_cases": conclusion.n_cases or n_cases_of(conclusion, first),
         "repeats": first.repeats,
     }
