@@ -11,7 +11,7 @@ import pytest
 from tests.builders import OPENAI, version
 from tests.conftest import ROOT, Run
 from tests.openai_server import OpenAIServer
-from tests.test_stories import rows, sweep_folder, verdict, write, write_cases
+from tests.sweeps import rows, sweep_folder, verdict, write, write_cases
 from vcmp import canaries, results
 from vcmp.canaries import KNOWN_BAD
 from vcmp.comparison import compare
