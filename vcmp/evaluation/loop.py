@@ -12,17 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from vcmp.calls import Failure
 from vcmp.errors import EvaluationError
 from vcmp.evaluation.interrupts import Interrupt, heeded
 from vcmp.evaluation.order import ALL_AT_ONCE, Looks, schedule
-from vcmp.evaluation.runs import Capture, Journal, Runs, is_finished, is_whole
+from vcmp.evaluation.runs import BLAMELESS, Capture, Journal, Runs, is_finished, is_whole
 from vcmp.types import Case, Evaluation, Limits, Plan, Result, prefix
 
 OnResult = Callable[[int, Result], None]
 """Called with the position of the plan and each result as it finishes."""
-BLAMELESS: frozenset[Failure] = frozenset({"auth", "quota", "connection", "missing", "stopped"})
-"""Failures of a call that say nothing about the agent, should they end the evaluation."""
 
 
 def evaluate(

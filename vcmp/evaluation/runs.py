@@ -7,12 +7,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from vcmp.calls import Call, Slot, collect
+from vcmp.calls import Call, Failure, Slot, collect
 from vcmp.evaluation.attempts import DeadlineExceeded, answer, attempt, call, is_async
 from vcmp.evaluation.outcomes import LACKS, outcome_of
 from vcmp.evaluation.threads import Workers
 from vcmp.evaluation.values import describe, time_awaited, total_usage
 from vcmp.types import Case, Plan, Result, Score, Usage
+
+BLAMELESS: frozenset[Failure] = frozenset({"auth", "quota", "connection", "missing", "stopped"})
+"""Failures of a call that say nothing about the agent, should they end the evaluation."""
 
 
 class Capture(Protocol):
