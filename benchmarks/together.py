@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parent.parent
 VARIANTS = ("empathetic", "basic")
@@ -101,15 +100,17 @@ def rows_in_store(project: Path) -> Iterator[Row]:
     """Every trace, with the run and the version it is linked to."""
     import mlflow
 
+    from vcmp.tracking.sessions import pages
+
     client = mlflow.MlflowClient(f"sqlite:///{project / 'outputs' / 'mlflow.db'}")
     experiment_id = client.get_experiment_by_name(EXPERIMENT).experiment_id
     models = {m.model_id: m for m in client.search_logged_models([experiment_id])}
     runs = {
         run.info.run_id: run
-        for run in _pages(lambda token: client.search_runs([experiment_id], page_token=token))
+        for run in pages(lambda token: client.search_runs([experiment_id], page_token=token))
     }
     assert {run.info.status for run in runs.values()} == {"FINISHED"}, "a run is not finished"
-    for trace in _pages(
+    for trace in pages(
         lambda token: client.search_traces([experiment_id], max_results=PAGE, page_token=token)
     ):
         metadata = trace.info.trace_metadata
@@ -125,16 +126,6 @@ def rows_in_store(project: Path) -> Iterator[Row]:
             requested=call.inputs["max_tokens"],
             started_ms=trace.info.request_time,
         )
-
-
-def _pages(search: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def report(rows: list[Row], where: str, wanted: int) -> int:

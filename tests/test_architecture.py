@@ -22,7 +22,8 @@ STEPS = {
 ENTRANCE = {
     "__init__", "__main__", "checking", "cli", "composition", "config", "console", "decisions",
     "directives", "interpolations", "listing", "outlets", "permissions", "places", "policies",
-    "progress", "project", "resumption", "screening", "sources", "targets", "verbs",
+    "progress", "project", "resumption", "screening", "sources", "targets", "variants", "verbs",
+    "yardsticks",
 }  # fmt: skip
 FLOORS = [
     NOUNS,

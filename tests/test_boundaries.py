@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 
 from vcmp.statistics import boundaries, nominal_levels
-from vcmp.statistics.boundaries import obrien_fleming, quadratic
+from vcmp.statistics.boundaries import quadratic
 from vcmp.statistics.distributions import normal_quantile, normal_tail
 
 FIVE = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def obrien_fleming(alpha, fraction):
+    """Spends next to nothing early (Lan and DeMets, 1983, "Discrete sequential boundaries for
+    clinical trials", Biometrika 70)."""
+    return 2 * normal_tail(-normal_quantile(alpha / 2) / math.sqrt(fraction))
 
 
 def pocock(alpha, fraction):

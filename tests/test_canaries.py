@@ -11,7 +11,7 @@ import pytest
 from tests.builders import OPENAI, version
 from tests.conftest import ROOT, Run
 from tests.openai_server import OpenAIServer
-from tests.test_stories import rows, sweep_folder, verdict, write, write_cases
+from tests.sweeps import rows, sweep_folder, verdict, write, write_cases
 from vcmp import canaries, results
 from vcmp.canaries import KNOWN_BAD
 from vcmp.comparison import compare
@@ -19,8 +19,8 @@ from vcmp.errors import ResultsError
 from vcmp.evaluation import evaluate as loop
 from vcmp.gates import Policy, Threshold, decide
 from vcmp.pipeline import evaluate
-from vcmp.provider.inquiries import Inquiry
-from vcmp.provider.verdicts import CHECKS
+from vcmp.provider.scripted.inquiries import Inquiry
+from vcmp.provider.scripted.verdicts import CHECKS
 from vcmp.types import Canary, Case, Dataset, Evaluation, Plan, Score, ScorerCard
 
 QUESTIONS = [

@@ -286,7 +286,12 @@ def test_an_interrupt_leaves_incomplete_what_no_look_has_ended():
 
 def test_outputs_become_json_values():
     assert as_json({"a": (1, float("nan"), {2})}) == {"a": [1, "nan", [2]]}
-    assert as_json(Score(value=1.0)) == {"value": 1.0, "rationale": "", "error": ""}
+    assert as_json(Score(value=1.0)) == {
+        "value": 1.0,
+        "rationale": "",
+        "error": "",
+        "agreement": None,
+    }
     assert as_json(object).startswith("<class")
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.builders import version
 from tests.conftest import ROOT, Run
 from tests.openai_server import OpenAIServer
-from tests.test_stories import sweep_folder, write
+from tests.sweeps import sweep_folder, write
 from vcmp.checking import read_labels
 from vcmp.errors import DatasetError
 from vcmp.types import Answerer, Case, Dataset, Plan, ScorerCard

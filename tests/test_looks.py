@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import Run, git, make_project, place_store, run_vcmp
 from tests.openai_server import OpenAIServer
+from tests.sweeps import sweep_folder
 
 GATE = """\
 # stop as soon as it is plain
@@ -62,11 +63,6 @@ def run(vcmp: Run, server: OpenAIServer, *more: str) -> subprocess.CompletedProc
     return vcmp(*overrides(server, *agents, *more))
 
 
-def folder_of(project: Path) -> Path:
-    (folder,) = (path for path in (project / "outputs").glob("2*") if path.is_dir())
-    return folder
-
-
 def verdict_of(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
 
@@ -83,7 +79,7 @@ def test_an_unchanged_agent_stops_at_the_first_look_that_decides(project: Path, 
         asked = len(server.requests)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    folder = folder_of(project)
+    folder = sweep_folder(project)
     verdict = verdict_of(folder)
     (candidate,) = verdict["candidates"]
     assert (verdict["verdict"], candidate["look"], verdict["looks"]) == ("pass", 2, 4)
@@ -116,7 +112,7 @@ def test_a_gate_without_looks_does_not_judge_a_sweep_that_a_look_ended(project: 
     with OpenAIServer(lambda _messages, _body: GOOD) as server:
         run(vcmp, server)
 
-    done = vcmp("conclude", str(folder_of(project)), "gate.looks=1")
+    done = vcmp("conclude", str(sweep_folder(project)), "gate.looks=1")
 
     assert (done.returncode, done.stderr) == (
         2,
@@ -132,7 +128,7 @@ def test_a_candidate_that_is_decided_is_asked_no_more(project: Path, vcmp: Run):
         done = run(vcmp, server, "agent=empathetic,basic,concise")
         bodies = [str(request) for request in server.requests]
 
-    folder = folder_of(project)
+    folder = sweep_folder(project)
     looks = {each["variant"]: each["look"] for each in verdict_of(folder)["candidates"]}
     before = (folder / "verdict.json").read_bytes()
     again = vcmp("conclude", str(folder))

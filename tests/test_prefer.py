@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.builders import evaluation
 from tests.conftest import ROOT, Run
 from tests.openai_server import OpenAIServer
-from tests.test_stories import rows, sweep_folder, verdict, write, write_cases
+from tests.sweeps import rows, sweep_folder, verdict, write, write_cases
 from vcmp import preferences, results
 from vcmp.comparison import compare
 from vcmp.errors import ConfigError, ResultsError

@@ -14,37 +14,7 @@ import yaml
 
 from tests.conftest import ROOT, Run
 from tests.openai_server import OpenAIServer
-
-QUESTIONS = [f"Where is order {n}?" for n in range(40)]
-
-
-def write_cases(project: Path, n_cases: int = 40) -> str:
-    """A dataset of `n_cases` questions, as an override that chooses it."""
-    lines = [
-        json.dumps({"id": f"q{n}", "inputs": {"question": question},
-                    "expectations": {"expected_facts": ["order"]}})
-        for n, question in enumerate(QUESTIONS[:n_cases])
-    ]  # fmt: skip
-    (project / "cases.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return "dataset.path=cases.jsonl"
-
-
-def write(project: Path, path: str, text: str) -> None:
-    (project / path).write_text(text, encoding="utf-8")
-
-
-def sweep_folder(project: Path) -> Path:
-    (folder,) = (path for path in (project / "outputs").glob("2*") if path.is_dir())
-    return folder
-
-
-def verdict(project: Path) -> dict[str, Any]:
-    return json.loads((sweep_folder(project) / "verdict.json").read_text(encoding="utf-8"))
-
-
-def rows(project: Path, job: int) -> list[dict[str, Any]]:
-    text = (sweep_folder(project) / str(job) / "results.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+from tests.sweeps import rows, sweep_folder, verdict, write, write_cases
 
 
 def system_prompt(body: dict[str, Any]) -> str:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vcmp import baselines, datasets, gates, prompts, scorers, versions
+from vcmp import baselines, datasets, gates, prompts, versions
 from vcmp.composition import Job
-from vcmp.digests import digest_of
 from vcmp.errors import ConfigError
 from vcmp.gates import Policy
 from vcmp.pipeline import Sweep
@@ -28,10 +27,11 @@ from vcmp.types import (
     Outcomes,
     Plan,
     Revision,
-    ScorerCard,
     Variant,
     Version,
 )
+from vcmp.variants import name_variants
+from vcmp.yardsticks import build_scorers
 
 if TYPE_CHECKING:
     from vcmp.provider import Provider
@@ -42,11 +42,8 @@ SHARED = (
     "concurrency", "attempts", "call_deadline_s", "case_deadline_s", "outcomes", "budget",
 )  # fmt: skip
 YARDSTICK = ("dataset", "scorers")
-CANARY = "canary"
-"""Key of a scorer under which its known-bad answer stands; no scorer sees it."""
 MLFLOW = "mlflow:"
 """Begins the path of a dataset that lies in the MLflow store."""
-_MAX_SLUG = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,51 +156,6 @@ def build_tracker(job: Job, builder: Builder) -> "MlflowTracker | None":
     return tracker
 
 
-def name_variants(jobs: Sequence[Job]) -> list[str]:
-    """A name for each job: the agent's file plus what the command line set in `agent.*`.
-
-    What a sweep varies outside of `agent` is added only where names would be equal without it.
-
-    Raises:
-        ConfigError: Two jobs are the same.
-    """
-    names = [_name(job, [*filter(_is_parameter, job.overrides)]) for job in jobs]
-    if len(set(names)) < len(names):
-        common = set.intersection(*(set(job.overrides) for job in jobs))
-        varied = [[o for o in job.overrides if o not in common] for job in jobs]
-        kept = [[o for o in own if not o.startswith("agent=")] for own in varied]
-        names = [_name(job, own) for job, own in zip(jobs, kept, strict=True)]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"variant {name!r} is twice in this sweep. Name each only once.")
-    return names
-
-
-def _name(job: Job, overrides: Sequence[str]) -> str:
-    if "agent" not in job.choices or job.choices["agent"] == "None":
-        raise ConfigError("agent: names no single file of conf/agent. Choose one: agent=basic")
-    slugs = [_slug(override) for override in overrides]
-    return "-".join([job.choices["agent"], *slugs])
-
-
-def _is_parameter(override: str) -> bool:
-    return override.lstrip("~").startswith("agent.")
-
-
-def _slug(override: str) -> str:
-    """`agent.temperature=0.7` as `temperature_0_7`, a template by its stem, `~agent.top_p` as
-    `without_top_p`; where signs are lost or cut off, a digest keeps two values apart."""
-    key, _, value = override.lstrip("~").removeprefix("agent.").partition("=")
-    key = re.sub(r"[^A-Za-z0-9]+", "_", key)
-    if override.startswith("~"):
-        return f"without_{key}"
-    stem = Path(value).stem if value.endswith(".j2") else value
-    if re.fullmatch(r"-?\d+\.\d+|[A-Za-z0-9_-]+", stem) and len(stem) <= _MAX_SLUG:
-        return f"{key}_{stem.replace('.', '_')}"
-    words = re.sub(r"[^A-Za-z0-9-]+", "_", stem)[:_MAX_SLUG].strip("_")
-    return "_".join(part for part in (key, words, digest_of(value)[:6]) if part)
-
-
 def plan_sweep(settings: Settings, folder: Path) -> Sweep:
     """Build one plan a job. The provider must be open: agents make their clients now.
 
@@ -273,7 +225,7 @@ def _build(settings: Settings, number: int) -> Plan:
         raise ConfigError(f"{where}: has no _target_. Name the agent: _target_: agents.module.Name")
     settings.builder.check_source(node, where)
     dataset = _load_dataset(job, settings)
-    yardstick = _build_scorers(job, settings.builder)
+    yardstick = build_scorers(job, settings.builder)
     agent = settings.builder.build(node, where)  # last: its imports take longest
     for case in dataset.cases:
         refuse_inputs(agent, case.inputs, f"{where}: case {case.id!r} of {dataset.name}")
@@ -308,55 +260,6 @@ def _with_prompt(agent: Mapping[str, Any], project: Path) -> dict[str, Any]:
             "agent.prompt_values: only a template has values. Name one: agent.prompt=….j2"
         )
     return node
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Yardstick:
-    """The scorers of a job, by name."""
-
-    scorers: Mapping[str, Any]
-    """Ready for the loop."""
-    cards: Mapping[str, ScorerCard]
-    pairwise: Mapping[str, Any]
-    """Judges that compare two outputs."""
-    known_bad: Mapping[str, str | None]
-    """What stands under `canary`, where it does."""
-
-
-def _build_scorers(job: Job, builder: Builder) -> _Yardstick:
-    """The scorers of the job; a null in the file takes an inherited one out."""
-    chosen: dict[str, Any] = {}
-    pairwise: dict[str, Any] = {}
-    cards: dict[str, ScorerCard] = {}
-    known_bad: dict[str, str | None] = {}
-    for name, node in job.config["scorers"].items():
-        where = f"scorers={job.choices.get('scorers')}, {name}"
-        if node is None:
-            continue
-        try:
-            scorer = builder.build({k: v for k, v in node.items() if k != CANARY}, where)
-            if getattr(scorer, "pairwise", False):
-                pairwise[name] = scorer
-            else:
-                chosen[name] = scorers.adapt(scorer)
-                cards[name] = scorers.card_of(scorer)
-            if CANARY in node:
-                known_bad[name] = _canary(node[CANARY], scorers.card_of(scorer), where)
-        except ConfigError as error:
-            text = str(error)
-            raise ConfigError(text if text.startswith(where) else f"{where}: {text}") from error
-    return _Yardstick(scorers=chosen, cards=cards, pairwise=pairwise, known_bad=known_bad)
-
-
-def _canary(answer: Any, card: ScorerCard, where: str) -> str | None:
-    """The known-bad answer that a judge is to be shown; None when it is to be shown none."""
-    if not card.judge:
-        raise ConfigError(f"{where}: asks no model, and only judges have a canary. Remove it.")
-    if answer is None or (isinstance(answer, str) and answer.strip()):
-        return answer
-    raise ConfigError(
-        f"{where}: canary is {answer!r}. Write an answer that the judge must call bad, or null."
-    )
 
 
 def _load_dataset(job: Job, settings: Settings) -> Dataset:

@@ -17,7 +17,7 @@ def measure(result: Result, measurement: str) -> float | None:
         return None
     match measurement:
         case "latency_s":
-            return None if is_recorded(result) else result.latency_s
+            return None if is_reused(result) else result.latency_s
         case "output_chars":
             return float(len(text_of(result.output)))
         case _:
@@ -25,8 +25,8 @@ def measure(result: Result, measurement: str) -> float | None:
             return None if value is None else float(value)
 
 
-def is_recorded(result: Result) -> bool:
-    """Whether a reply in it was a recorded one: how long that took says nothing of a model."""
+def is_reused(result: Result) -> bool:
+    """Whether a reply in it was given before: how long that took says nothing of a model."""
     return any(call.source != "live" for call in result.calls)
 
 

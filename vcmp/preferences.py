@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from vcmp.types import Case, Dataset, Evaluation, Plan, Preference, Result
-
-TIE = 0.5
+from vcmp.types import TIE, Case, Dataset, Evaluation, Plan, Preference, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

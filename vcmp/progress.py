@@ -1,16 +1,17 @@
 """How far an evaluation is: a moving bar on a terminal, a line for every tenth in a log."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vcmp.evaluation import OnResult
 from vcmp.types import Result
 
 
 @contextmanager
-def follow(total: int, doing: str, *, console: Console) -> Iterator[Callable[[int, Result], None]]:
+def follow(total: int, doing: str, *, console: Console) -> Iterator[OnResult]:
     """Give the function to call with each finished result.
 
     Args:
@@ -26,7 +27,7 @@ def follow(total: int, doing: str, *, console: Console) -> Iterator[Callable[[in
 
 
 @contextmanager
-def _bar(total: int, doing: str, console: Console) -> Iterator[Callable[[int, Result], None]]:
+def _bar(total: int, doing: str, console: Console) -> Iterator[OnResult]:
     columns = (
         TextColumn(doing),
         BarColumn(),
@@ -44,7 +45,7 @@ def _bar(total: int, doing: str, console: Console) -> Iterator[Callable[[int, Re
         yield tick
 
 
-def _lines(total: int, doing: str, console: Console) -> Callable[[int, Result], None]:
+def _lines(total: int, doing: str, console: Console) -> OnResult:
     tally = _Tally()
     step = max(total // 10, 1)
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.openai_server import OpenAIServer
-from tests.test_stories import rows, sweep_folder, verdict, write, write_cases
+from tests.sweeps import rows, sweep_folder, verdict, write, write_cases
 from vcmp.judges import Correctness, Guidelines, Prefer, RelevanceToQuery, Rubric
 from vcmp.provider import Scripted
 from vcmp.types import Case

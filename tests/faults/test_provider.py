@@ -4,17 +4,12 @@ import json
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Run
+from tests.sweeps import rows
 from vcmp.testing import Fault, FaultServer, RateLimit, Received, faults
-
-
-def rows(project: Path, job: str = "0") -> list[dict[str, Any]]:
-    (path,) = (project / "outputs").glob(f"2*/{job}/results.jsonl")
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def settings(server: FaultServer, *more: str, agent: str = "plain") -> list[str]:

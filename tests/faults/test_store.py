@@ -21,6 +21,7 @@ import pytest
 
 from tests.conftest import ROOT, Run, make_project, run_vcmp
 from tests.faults.stores import Line, count, exclusive_lock, free_port, mlflow_server
+from tests.sweeps import sweep_folder
 from vcmp import policies, recording, results
 from vcmp.errors import ResultsError, TrackingError
 from vcmp.tracking import MlflowTracker, sqlite
@@ -83,11 +84,6 @@ def wait_for(path: Path, seconds: float = 90.0) -> None:
     while not path.exists():
         assert time.monotonic() < end, f"{path.name} did not come"
         time.sleep(0.02)
-
-
-def sweep_folder(project: Path) -> Path:
-    (folder,) = (path for path in (project / "outputs").glob("2*") if path.is_dir())
-    return folder
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vcmp.provider.prices import cost_usd
+from vcmp.provider.metering.prices import cost_usd
 
 OPENAI = "https://api.openai.com/v1"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from vcmp.judges import Correctness, Guidelines, Prefer, RelevanceToQuery, Rubric
 from vcmp.provider import Scripted
-from vcmp.provider.inquiries import read_inquiry
-from vcmp.provider.verdicts import judge as opine
+from vcmp.provider.scripted.inquiries import read_inquiry
+from vcmp.provider.scripted.verdicts import judge as opine
 from vcmp.types import Case
 
 FAQ = str(Path(__file__).parents[2] / "agents" / "faq.yaml")

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from tests.testing.conftest import ASK, ASK_RESPONSES, ClientOf, post
-from vcmp.provider.shapes import Reply, chat_chunks
+from vcmp.provider.loopback.shapes import Reply, chat_chunks
 from vcmp.testing import Fault, FaultServer, faults
 
 HALF = "The answer begins well, but"

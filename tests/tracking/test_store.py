@@ -18,7 +18,8 @@ import pytest
 from tests.tracking.conftest import Recording
 from vcmp.errors import TrackingError
 from vcmp.tracking import MlflowTracker
-from vcmp.tracking.store import probe, set_environment
+from vcmp.tracking.environment import set_environment
+from vcmp.tracking.sessions import probe
 
 ROOT = Path(__file__).parent.parent.parent
 

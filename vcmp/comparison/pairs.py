@@ -16,6 +16,7 @@ from vcmp.comparison.slices import slice_by_tag
 from vcmp.comparison.yardstick import check_yardstick
 from vcmp.statistics import paired_difference
 from vcmp.types import (
+    TIE,
     Arm,
     Case,
     Comparison,
@@ -30,7 +31,6 @@ from vcmp.types import (
 )
 
 CONFIDENCE = 0.95
-TIE = 0.5
 
 
 def compare(

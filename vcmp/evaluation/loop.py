@@ -6,51 +6,20 @@ scorer raises, SystemExit included, stays with its case.
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
-from vcmp.calls import Call, Slot, collect
 from vcmp.errors import EvaluationError
-from vcmp.evaluation.attempts import DeadlineExceeded, answer, attempt, call, is_async
 from vcmp.evaluation.interrupts import Interrupt, heeded
 from vcmp.evaluation.order import ALL_AT_ONCE, Looks, schedule
-from vcmp.evaluation.outcomes import LACKS, outcome_of
-from vcmp.evaluation.threads import Workers
-from vcmp.evaluation.values import describe, time_awaited, total_usage
-from vcmp.types import Case, Evaluation, Limits, Plan, Result, Score, Usage, prefix
+from vcmp.evaluation.runs import BLAMELESS, Capture, Journal, Runs, is_finished, is_whole
+from vcmp.types import Case, Evaluation, Limits, Plan, Result, prefix
 
 OnResult = Callable[[int, Result], None]
-
-
-class Capture(Protocol):
-    """Keeps the spans of agents that trace themselves."""
-
-    def case(
-        self, version: str, case_id: str, inputs: Mapping[str, Any]
-    ) -> AbstractContextManager[Callable[[], tuple[Mapping[str, Any], ...]]]:
-        """Open the case's one trace; the callable gives its spans once the block has ended."""
-        ...
-
-
-class Journal(Protocol):
-    """Keeps what is paid for as soon as it is there, where a judge has yet to score it."""
-
-    def answered(self, plan: int, result: Result) -> None:
-        """Keep an answer that has no scores yet."""
-        ...
-
-    def scored(self, plan: int, result: Result, scorer: str, score: Score) -> None:
-        """Keep one score of an answer."""
-        ...
-
-
-BLAMELESS = {"auth", "quota", "connection", "missing", "stopped"}
-"""Failures of a call that say nothing about the agent, should they end the evaluation."""
+"""Called with the position of the plan and each result as it finishes."""
 
 
 def evaluate(
@@ -72,9 +41,8 @@ def evaluate(
         on_result: Called in the loop's thread with the plan's position and each finished result.
         capture: Where agents that trace themselves leave their spans.
         interrupt: Set by SIGINT or SIGTERM while the loop runs in the main thread: no new case is
-            started, those in flight get `interrupts.GRACE_S` seconds. A second signal ends the
-            process.
-            So does a reason given to its `stop`.
+            started, those in flight get `interrupts.GRACE_S` seconds. So it is when a reason is
+            given to its `stop`. A second signal ends the process.
         looks: In how many parts the cases are evaluated, and of whom the next part is needed. It
             begins when the one before it has ended, so that nothing is asked in vain.
         known: By key, results of an earlier, unfinished run of the same plans: what is there is
@@ -90,15 +58,15 @@ def evaluate(
     Raises:
         EvaluationError: An agent ended the event loop.
     """
+    limits = limits or Limits()
     loop = _Loop(
         plans=plans,
-        limits=limits or Limits(),
+        limits=limits,
         on_result=on_result,
-        capture=capture,
+        runs=Runs(plans=plans, deadline_s=limits.case_deadline_s, capture=capture, journal=journal),
         interrupt=interrupt or Interrupt(),
         looks=looks,
         known=known or {},
-        journal=journal,
     )
     try:
         return _run(loop.run())
@@ -132,12 +100,10 @@ class _Loop:
     plans: Sequence[Plan]
     limits: Limits
     on_result: OnResult
-    capture: Capture | None
+    runs: Runs
     interrupt: Interrupt
     looks: Looks
     known: Mapping[str, Result]
-    journal: Journal | None
-    threads: Workers = field(default_factory=Workers)
     workers: list[asyncio.Task[None]] = field(default_factory=list)
     results: list[list[Result]] = field(default_factory=list)
     held: list[tuple[int, Result]] = field(default_factory=list)
@@ -152,7 +118,7 @@ class _Loop:
             with heeded(self.interrupt, self.workers):
                 await self._look_by_look()
         finally:
-            self.threads.close()
+            self.runs.threads.close()
         return tuple(map(self._assemble, range(len(self.plans))))
 
     async def _look_by_look(self) -> None:
@@ -198,8 +164,8 @@ class _Loop:
             if known and is_finished(known, plan):
                 self.results[number].append(known)
                 continue
-            answer, calls = (known, ()) if known else await self._answer(number, case, repeat)
-            result, judged = await self._score(number, case, answer)
+            answer, calls = (known, ()) if known else await self.runs.answer(number, case, repeat)
+            result, judged = await self.runs.score(number, case, answer)
             if self.interrupt.requested() and not is_whole(result):
                 return  # it may have failed only because it was being stopped
             if any(call.failure in BLAMELESS for call in (*calls, *judged)):
@@ -210,76 +176,6 @@ class _Loop:
     def _keep(self, plan: int, result: Result) -> None:
         self.results[plan].append(result)
         self.on_result(plan, result)
-
-    async def _answer(
-        self, number: int, case: Case, repeat: int
-    ) -> tuple[Result, tuple[Call, ...]]:
-        plan = self.plans[number]
-        trace = (
-            self.capture.case(plan.version.name, case.id, case.inputs)
-            if self.capture
-            else nullcontext(tuple)
-        )
-        started, clock = time.time(), time.perf_counter()
-        with collect(_slot(plan, case, repeat)) as calls, trace as spans:
-            deadline_s = self.limits.case_deadline_s
-            output, failure = await attempt(
-                deadline_s, answer, plan.agent, case.inputs, self.threads
-            )
-        latency = time.perf_counter() - clock - time_awaited(calls)
-        # a thread that was given up may be in the middle of a call that nobody will count
-        unknown = isinstance(failure, DeadlineExceeded) and not is_async(plan.agent)
-        outcome = outcome_of(output, failure, calls)
-        lack = LACKS.get(outcome, "") if plan.outcomes.fails(outcome) else ""
-        result = Result(
-            case_id=case.id,
-            repeat=repeat,
-            key=plan.key(case, repeat),
-            output=output,
-            outcome=outcome,
-            error=describe(failure) if failure else lack,
-            finish=calls[-1].finish if calls else "",
-            started_s=started,
-            latency_s=max(latency, 0.0),
-            usage=Usage() if unknown else total_usage(calls),
-            calls=tuple(calls),
-            trace=spans(),
-        )
-        judged = any(card.judge for card in plan.cards.values())
-        if self.journal and judged and not result.error:
-            self.journal.answered(number, result)
-        return result, result.calls
-
-    async def _score(
-        self, number: int, case: Case, answer: Result
-    ) -> tuple[Result, tuple[Call, ...]]:
-        """The answer with all its scores, and what was asked for those."""
-        if answer.error:
-            return answer, ()
-        plan = self.plans[number]
-        wanted = [name for name in plan.scorers if name not in answer.scores]
-        calls: list[Call] = []
-
-        async def judge(name: str) -> Score:
-            with collect(_slot(plan, case, answer.repeat, name)) as own:
-                score = await self._judge(plan.scorers[name], case, answer.output)
-            calls.extend(own)
-            if self.journal and plan.cards[name].judge and score.value is not None:
-                self.journal.scored(number, answer, name, score)
-            return score
-
-        given = dict(zip(wanted, await asyncio.gather(*map(judge, wanted)), strict=True))
-        scores = {**answer.scores, **given}
-        return replace(answer, scores={name: scores[name] for name in plan.scorers}), tuple(calls)
-
-    async def _judge(self, scorer: Callable[..., Any], case: Case, output: Any) -> Score:
-        deadline_s = self.limits.case_deadline_s
-        score, failure = await attempt(deadline_s, call, scorer, self.threads, case, output)
-        if failure:
-            return Score(value=None, error=describe(failure))
-        if not isinstance(score, Score):
-            return Score(value=None, error=f"the scorer returned {score!r}, not a Score")
-        return score
 
     def _assemble(self, number: int) -> Evaluation:
         plan = self.plans[number]
@@ -303,18 +199,3 @@ class _Loop:
             stopped=self.interrupt.reason,
             canaries=plan.canaries,
         )
-
-
-def is_finished(result: Result, plan: Plan) -> bool:
-    """Whether nothing more is to be asked about a result."""
-    return bool(result.error) or result.scores.keys() >= plan.scorers.keys()
-
-
-def is_whole(result: Result) -> bool:
-    """Whether the agent answered and every scorer could tell."""
-    return not result.error and all(score.value is not None for score in result.scores.values())
-
-
-def _slot(plan: Plan, case: Case, repeat: int, scorer: str = "") -> Slot:
-    variant = plan.version.variant.name
-    return Slot(variant=variant, case_id=case.id, repeat=repeat, scorer=scorer)

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from vcmp.errors import suggest
 from vcmp.gates.policy import Policy
-from vcmp.metrics import CHARGED, MEASUREMENTS, is_recorded, quantile, summarize
+from vcmp.metrics import CHARGED, MEASUREMENTS, is_reused, quantile, summarize
 from vcmp.statistics import (
     Change,
     Evidence,
@@ -234,7 +234,7 @@ def _unmeasured(comparison: Comparison, metric: str) -> Lack:
     sides = (comparison.baseline, comparison.candidate)
     scripted = mean_of(metric) in CHARGED and any(side.answerer.scripted for side in sides)
     recorded = mean_of(metric) == "latency_s" and any(
-        is_recorded(result) for side in sides for result in side.results
+        is_reused(result) for side in sides for result in side.results
     )
     why = (
         ": the answers are scripted, no language model was called"

@@ -7,8 +7,8 @@ from typing import Any
 
 from vcmp.metrics import text_of
 from vcmp.prospects.calls import agent_calls, judge_calls
-from vcmp.provider.prices import cost_usd
-from vcmp.provider.purse import BYTES_PER_TOKEN, LIMITS, MOST_OUTPUT_TOKENS
+from vcmp.provider.metering.prices import cost_usd
+from vcmp.provider.metering.purse import BYTES_PER_TOKEN, MOST_OUTPUT_TOKENS, OUTPUT_LIMITS
 from vcmp.types import Plan
 
 INSTRUCTIONS = 500
@@ -79,7 +79,7 @@ def _judges(plans: Sequence[Plan], n_candidates: int) -> Iterator[_Share]:
 
 
 def _most_output(params: Mapping[str, Any]) -> int:
-    limits = (params.get(name) for name in LIMITS)
+    limits = (params.get(name) for name in OUTPUT_LIMITS)
     return next((limit for limit in limits if isinstance(limit, int)), MOST_OUTPUT_TOKENS)
 
 

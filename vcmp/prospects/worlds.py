@@ -9,14 +9,13 @@ from typing import Protocol, Self
 
 from vcmp.prospects.occasions import Occasion
 from vcmp.rehearsal import Row, Runs, grown
-from vcmp.types import Arm, Case
+from vcmp.types import TIE, Arm, Case
 
 PASS_RATE = 0.8
 """Of every score, where nothing is recorded."""
 SPREADS = tuple(math.exp(0.3 * NormalDist().inv_cdf(q)) for q in (0.1, 0.3, 0.5, 0.7, 0.9))
 """What the runs of a case measure, in units of its median, where no repeats are recorded: about
 30 % apart."""
-TIE = 0.5
 
 
 class World(Protocol):

@@ -7,7 +7,7 @@ it; on leaving, the environment is as it was.
 
 from typing import Protocol, Self
 
-from vcmp.provider.meter import StoppedError, meter
+from vcmp.provider.metering import StoppedError, meter
 from vcmp.provider.recording import Record, Replay
 from vcmp.provider.remote import Compatible, OpenAI
 from vcmp.provider.scripted import Scripted

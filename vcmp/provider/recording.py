@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from vcmp.errors import ConfigError, EvaluationError
 from vcmp.provider.cassettes import Cassette, Player, Recorder, deck
 from vcmp.provider.environment import given_url, openai_environment
+from vcmp.provider.loopback.shapes import MODEL
 from vcmp.provider.remote import (
     DEFAULT_KEY_ENV,
     checked_url,
@@ -15,7 +16,6 @@ from vcmp.provider.remote import (
     optional_key,
     required_key,
 )
-from vcmp.provider.shapes import MODEL
 from vcmp.types import Answerer
 
 CASSETTE = "cassettes"

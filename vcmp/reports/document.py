@@ -6,6 +6,7 @@ a program that asks whether there is one needs no change.
 """
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from math import isfinite
 from typing import Any
@@ -18,8 +19,8 @@ from vcmp.reports.lookups import (
     baseline_of,
     comparison_of,
     counts_of,
+    has_results,
     is_decided,
-    is_recorded,
     is_scripted,
     judge_of,
     known_metrics,
@@ -39,6 +40,7 @@ from vcmp.types import (
     Interval,
     Loss,
     Slice,
+    Verdict,
 )
 
 SCHEMA_VERSION = 1
@@ -58,13 +60,13 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
     `alerts` are all losses of all candidates that screen and report tell, each with its `variant`,
     `metric` and `tag` (null: all cases), its `kind` ("critical", "loss", or "unwatched": its 95 %
     interval lies below 0 and no rule is about it), and the `rule` that found it, or null.
-    `looks` are the planned ones; `look` is
-    the one at which a candidate was decided, null when all cases were looked at once.
-    `candidates` are best first; without a baseline they are all versions. `findings` are those of
-    all candidates, each with its `variant`. A scorer's `judge` is null, "judge" or "scripted
-    judge". Counts, commits and digests are null where scores came as a table.
+    `looks` are the planned ones; `look` is the one at which a candidate was decided, null when all
+    cases were looked at once. `candidates` are best first; without a baseline they are all
+    versions. `findings` are those of all candidates, each with its `variant`. A scorer's `judge` is
+    null, "judge" or "scripted judge". Counts, commits and digests are null where scores came as a
+    table.
     """
-    baseline, shared = baseline_of(conclusion), measured_by(conclusion)
+    baseline = baseline_of(conclusion)
     ranked, decided = conclusion.comparisons, is_decided(conclusion)
     ship = shipped(conclusion) or None
     rolled = [v for v in conclusion.verdicts if v.variant == ship]
@@ -75,11 +77,7 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
         "ship": ship,
         "rollout": rolled[0].rollout if rolled else 0.0,
         "alert": max(alerts, key=ALERTS.index, default="") or None,
-        "alerts": [
-            {"variant": judged.variant, **_loss(loss)}
-            for judged in conclusion.verdicts
-            for loss in judged.losses
-        ],
+        "alerts": _of_each(conclusion, lambda judged: map(_loss, judged.losses)),
         "best": ranked[0].candidate.version.variant.name if ranked and decided else None,
         "gate": conclusion.gate or None,
         "looks": conclusion.looks,
@@ -88,20 +86,9 @@ def verdict(conclusion: Conclusion) -> dict[str, Any]:
         "baseline_note": conclusion.baseline_note,
         "anchors": list(conclusion.anchors),
         "candidates": [_candidate(conclusion, e) for e in _candidates(conclusion)],
-        "findings": [
-            {"variant": judged.variant, **_finding(finding)}
-            for judged in conclusion.verdicts
-            for finding in judged.findings
-        ],
+        "findings": _of_each(conclusion, lambda judged: map(_finding, judged.findings)),
         "dataset": _dataset(conclusion),
-        "scorers": {
-            name: {
-                "digest": card.digest or None,
-                "judge": judge_of(shared, name) or None,
-                "model": card.model,
-            }
-            for name, card in shared.scorers.items()
-        },
+        "scorers": _scorers(measured_by(conclusion)),
         "canaries": [
             {**asdict(canary), "void": canary.void} for canary in facts.canaries(conclusion)
         ],
@@ -118,6 +105,26 @@ def verdict_json(conclusion: Conclusion) -> str:
     return json.dumps(verdict(conclusion), indent=2, allow_nan=False) + "\n"
 
 
+def _of_each(
+    conclusion: Conclusion, rows: Callable[[Verdict], Iterable[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """What all candidates have several of, each with its variant."""
+    return [
+        {"variant": judged.variant, **row} for judged in conclusion.verdicts for row in rows(judged)
+    ]
+
+
+def _scorers(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        name: {
+            "digest": card.digest or None,
+            "judge": judge_of(evaluation, name) or None,
+            "model": card.model,
+        }
+        for name, card in evaluation.scorers.items()
+    }
+
+
 def _candidates(conclusion: Conclusion) -> list[Evaluation]:
     """All but the baseline; those that were judged in the order of their verdicts."""
     places = {verdict.candidate: n for n, verdict in enumerate(conclusion.verdicts)}
@@ -129,7 +136,7 @@ def _dataset(conclusion: Conclusion) -> dict[str, Any]:
     first = conclusion.evaluations[0]
     return {
         "name": first.dataset.name,
-        "digest": (conclusion.digest or first.dataset.digest) if is_recorded(first) else None,
+        "digest": (conclusion.digest or first.dataset.digest) if has_results(first) else None,
         "n_cases": conclusion.n_cases or n_cases_of(conclusion, first),
         "repeats": first.repeats,
     }

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from vcmp.metrics import text_of
 from vcmp.reports.diffs import outputs
-from vcmp.reports.lookups import is_recorded, scripted_mark
+from vcmp.reports.lookups import has_results, scripted_mark
 from vcmp.types import Case, Comparison, Evaluation, Result
 
 OUTPUT = 800
@@ -116,7 +116,7 @@ def _flip(comparison: Comparison, case: Case, metrics: Sequence[str], sign: int)
         question=question(case),
         changes=tuple(replace(c, rationale=_rationale(after, c.metric)) for c in changes),
         output=outputs(_said(before), _said(after), OUTPUT)
-        if is_recorded(comparison.candidate)
+        if has_results(comparison.candidate)
         else "",
         notes=tuple(_notes(after, comparison.candidate.repeats)),
     )

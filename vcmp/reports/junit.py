@@ -9,7 +9,7 @@ from statistics import fmean
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from vcmp.display import visible
-from vcmp.metrics import is_recorded
+from vcmp.metrics import is_reused
 from vcmp.reports.explanation import explain
 from vcmp.reports.lookups import verdict_of
 from vcmp.reports.numbers import plural
@@ -59,7 +59,7 @@ def _case(evaluation: Evaluation, case: Case, results: Sequence[Result]) -> Elem
     if not results:
         SubElement(element, "skipped", message="not run")
         return element
-    if not (evaluation.answerer.scripted or any(map(is_recorded, results))):
+    if not (evaluation.answerer.scripted or any(map(is_reused, results))):
         element.set("time", f"{sum(result.latency_s for result in results):.3f}")
     _add_scores(element, evaluation, results)
     errors = [result.error for result in results if result.error]

@@ -26,7 +26,7 @@ def is_decided(conclusion: Conclusion) -> bool:
     return any(map(is_judged, conclusion.verdicts))
 
 
-def is_recorded(evaluation: Evaluation) -> bool:
+def has_results(evaluation: Evaluation) -> bool:
     """Whether its cases and results are at hand; they are not where scores came as a table."""
     return bool(evaluation.dataset.cases or evaluation.results)
 
@@ -151,7 +151,7 @@ def most_moved(conclusion: Conclusion) -> str:
 
 def n_cases_of(conclusion: Conclusion, evaluation: Evaluation) -> int:
     """Cases that a version was to be evaluated on."""
-    if is_recorded(evaluation):
+    if has_results(evaluation):
         return len(evaluation.dataset.cases)
     name = evaluation.version.name
     sides = ((c, (c.baseline, c.candidate)) for c in conclusion.comparisons)
@@ -161,7 +161,7 @@ def n_cases_of(conclusion: Conclusion, evaluation: Evaluation) -> int:
 
 def counts_of(evaluation: Evaluation) -> Counts | None:
     """How many results were asked for and what came of them; None where nobody knows."""
-    if not is_recorded(evaluation):
+    if not has_results(evaluation):
         return None
     failed = sum(bool(result.error) for result in evaluation.results)
     n, asked = len(evaluation.results), evaluation.n_asked
@@ -192,7 +192,7 @@ def coverage_of(
     conclusion: Conclusion, evaluation: Evaluation, metric: str
 ) -> tuple[int, int] | None:
     """Results that have the score, and results there should be; None where nobody knows."""
-    if is_recorded(evaluation) and metric in evaluation.scorers:
+    if has_results(evaluation) and metric in evaluation.scorers:
         scored = sum(result.value(metric) is not None for result in evaluation.results)
         return scored, evaluation.n_asked
     delta = _delta_of(conclusion, evaluation, metric)

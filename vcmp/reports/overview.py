@@ -8,9 +8,9 @@ from vcmp.reports.lookups import (
     comparison_of,
     counts_of,
     coverage_of,
+    has_results,
     is_decided,
     is_judged,
-    is_recorded,
     judge_of,
     mean_of,
     measured_by,
@@ -65,7 +65,7 @@ def _heading(conclusion: Conclusion, evaluation: Evaluation) -> str:
     revision = evaluation.version.revision
     if revision:
         about.append(inline(revision.commit[:8]) + (" dirty" if revision.dirty else ""))
-    elif is_recorded(evaluation):
+    elif has_results(evaluation):
         about.append("outside git")
     name = inline(evaluation.version.variant.name, 60)
     return f"{name} ({', '.join(about)})" if about else name
@@ -118,7 +118,7 @@ def _difference(delta: Delta) -> str:
 
 def _answers(conclusion: Conclusion) -> list[list[str]]:
     """Failures, speed and cost; nothing where only scores are known."""
-    if not any(map(is_recorded, conclusion.evaluations)):
+    if not any(map(has_results, conclusion.evaluations)):
         return []
     errors = ["Failed / asked", *(_failures(evaluation) for evaluation in conclusion.evaluations)]
     return [errors, *_running_costs(conclusion)]

@@ -16,9 +16,9 @@ from vcmp.reports.lookups import (
     baseline_of,
     counts_of,
     coverage_of,
+    has_results,
     is_decided,
     is_judged,
-    is_recorded,
     judged_in,
     mean_of,
     measured_by,
@@ -50,7 +50,7 @@ def screen(conclusion: Conclusion, console: Console) -> None:
 
 
 def _lines(conclusion: Conclusion) -> list[Text]:
-    recorded = any(map(is_recorded, conclusion.evaluations))
+    recorded = any(map(has_results, conclusion.evaluations))
     source = "answered by" if recorded else "scores from"
     lines = [Text(f"{source}: {_plain('; '.join(answered_by(conclusion)))}"), Text()]
     lines += _versions(conclusion)

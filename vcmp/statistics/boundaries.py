@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from vcmp.statistics.distributions import normal_quantile, normal_tail, normal_tails
+from vcmp.statistics.distributions import normal_tail, normal_tails
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,12 +28,6 @@ def quadratic(alpha: float, fraction: float) -> float:
     analysis of group sequential tests based on the type I error spending rate function",
     Biometrika 74)."""
     return alpha * fraction**2
-
-
-def obrien_fleming(alpha: float, fraction: float) -> float:
-    """Spends next to nothing early (Lan and DeMets, 1983, "Discrete sequential boundaries for
-    clinical trials", Biometrika 70)."""
-    return 2 * normal_tail(-normal_quantile(alpha / 2) / math.sqrt(fraction))
 
 
 def boundaries(

@@ -4,7 +4,7 @@ import argparse
 import inspect
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from vcmp.errors import ConfigError, VcmpError, suggest
@@ -62,10 +62,10 @@ def read_fault(text: str) -> Fault:
             f"--fault: there is no {name!r}.{suggest(name, faults.__all__)}"
             "\n  `python -m vcmp.testing --help` lists them"
         )
-    make = getattr(faults, name)
+    make: Callable[..., Fault] = getattr(faults, name)
     pairs = (pair.partition("=") for pair in given.split(",") if pair)
     try:
-        return make(**{key: _value(make, key, value) for key, _, value in pairs})  # type: ignore[no-any-return]
+        return make(**{key: _value(make, key, value) for key, _, value in pairs})
     except ValueError as error:
         raise ConfigError(f"--fault {name}: {error}") from error
 
@@ -122,7 +122,7 @@ def _list_faults() -> str:
 
 
 def _describe(name: str) -> str:
-    make = getattr(faults, name)
+    make: Callable[..., Fault] = getattr(faults, name)
     first = str(make.__doc__).partition("\n")[0]
     numbers = ", ".join(
         f"{key}={parameter.default}"

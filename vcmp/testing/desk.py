@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from vcmp.provider import shapes
-from vcmp.provider.requests import Request, RequestError
+from vcmp.provider.loopback import shapes
+from vcmp.provider.loopback.requests import Request, RequestError
 from vcmp.testing.deliveries import Whole
 from vcmp.testing.ledger import Ledger
 from vcmp.testing.replies import Content, page

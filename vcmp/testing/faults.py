@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vcmp.provider.shapes import error_body
+from vcmp.provider.loopback.shapes import error_body
 from vcmp.testing.deliveries import Drip, Part, Whole, check_bound
 from vcmp.testing.replies import Answer, Form, Page
 from vcmp.testing.requests import Received

@@ -10,10 +10,10 @@ from http.client import responses as reasons
 from typing import Any, Literal, get_args
 
 from vcmp.digests import digest_of
-from vcmp.provider import shapes
-from vcmp.provider.requests import Request
-from vcmp.provider.tokens import count_tokens
-from vcmp.provider.tools import fill
+from vcmp.provider.loopback import shapes
+from vcmp.provider.loopback.requests import Request
+from vcmp.provider.loopback.tokens import count_tokens
+from vcmp.provider.scripted.tools import fill
 from vcmp.testing.requests import CHAT, Received
 
 Form = Literal["seconds", "date", "ms"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from vcmp.provider.requests import Request, RequestError, read_chat, read_responses
+from vcmp.provider.loopback.requests import Request, RequestError, read_chat, read_responses
 
 CHAT = "/v1/chat/completions"
 RESPONSES = "/v1/responses"

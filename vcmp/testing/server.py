@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self
 
-from vcmp.provider.server import Server
+from vcmp.provider.loopback.server import Server
 from vcmp.testing.choices import Bucket, Choose, Late, RateLimit, Script
 from vcmp.testing.desk import Desk
 from vcmp.testing.faults import Fault

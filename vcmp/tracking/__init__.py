@@ -1,7 +1,9 @@
 """The tracking store: versions, evaluations and traces as MLflow keeps and shows them.
 
     tracker      the face: one object for one store
-    store        environment, address and errors of the store
+    store        the address of the store
+    environment  what MLflow is told before it is imported, and kept from printing
+    sessions     an open store, and its errors in words
     probes       whether a server answers
     sqlite       a store in one file: its lock and its schema
     models       a version as LoggedModel
@@ -20,9 +22,9 @@ MLflow takes seconds to import, so nothing here imports it before a store is ope
 from vcmp.tracking.analysis import AssessmentSummary, TraceSummary
 from vcmp.tracking.capture import Capture
 from vcmp.tracking.catalog import RecordedVersion
+from vcmp.tracking.environment import set_defaults
 from vcmp.tracking.evaluations import Found, Sought
 from vcmp.tracking.record import BEST_OF, Recorded
-from vcmp.tracking.store import set_defaults
 from vcmp.tracking.tracker import MlflowTracker
 
 __all__ = [

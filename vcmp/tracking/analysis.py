@@ -10,7 +10,7 @@ from typing import Any
 
 from vcmp.metrics import quantile, text_of
 from vcmp.tracking.catalog import RecordedVersion, find_version
-from vcmp.tracking.store import Session, pages
+from vcmp.tracking.sessions import Session, pages
 from vcmp.tracking.traces import RECORDED
 
 PAGE = 200

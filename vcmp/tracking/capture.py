@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from vcmp.tracking.environment import quiet
 from vcmp.tracking.spans import TRACE_METADATA, TRACE_TAGS
-from vcmp.tracking.store import quiet
 
 Spans = tuple[Mapping[str, Any], ...]
 CHANGES = ("set", "reset")

@@ -8,7 +8,8 @@ from vcmp.errors import TrackingError, suggest
 from vcmp.metrics import MEASUREMENTS
 from vcmp.tracking.evaluations import is_model_id, quoted, sizes
 from vcmp.tracking.models import model_name
-from vcmp.tracking.store import Session, Store, pages
+from vcmp.tracking.sessions import Session, pages
+from vcmp.tracking.store import Store
 
 PAGE = 100
 NONE = (0, 0)

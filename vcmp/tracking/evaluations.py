@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vcmp.tracking.record import BEST_OF, FILES, marks
-from vcmp.tracking.store import Session, pages
+from vcmp.tracking.sessions import Session, pages
 from vcmp.types import ScorerCard
 
 PAGE = 100

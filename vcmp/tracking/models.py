@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vcmp.digests import digest_of
+from vcmp.tracking.sessions import Session
 from vcmp.tracking.spans import clean, dump
-from vcmp.tracking.store import Session
 from vcmp.types import Evaluation, Revision
 
 PARAM_LENGTH = 6000

@@ -6,8 +6,8 @@ from typing import Any
 from vcmp.errors import TrackingError
 from vcmp.tracking.catalog import ANCHOR, PAGE, RecordedVersion, describe, find_version
 from vcmp.tracking.evaluations import quoted
+from vcmp.tracking.sessions import Session, locked, pages
 from vcmp.tracking.spans import clean
-from vcmp.tracking.store import Session, locked, pages
 
 
 def pin(session: Session, version: str) -> RecordedVersion:

@@ -11,8 +11,8 @@ from typing import Any
 from vcmp.digests import digest_of
 from vcmp.metrics import summarize
 from vcmp.tracking.models import create_model, find_model, identity, version_tags
+from vcmp.tracking.sessions import Session, locked, probe
 from vcmp.tracking.spans import clean, dump
-from vcmp.tracking.store import Session, locked, probe
 from vcmp.tracking.traces import Link, write_traces
 from vcmp.types import Dataset, Evaluation, ScorerCard
 

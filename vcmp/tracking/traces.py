@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vcmp.digests import digest_of
-from vcmp.metrics import is_recorded, text_of
+from vcmp.metrics import is_reused, text_of
+from vcmp.tracking.sessions import Session
 from vcmp.tracking.spans import (
     TRACE_METADATA,
     TRACE_TAGS,
@@ -22,7 +23,6 @@ from vcmp.tracking.spans import (
     notes_of,
     token_usage,
 )
-from vcmp.tracking.store import Session
 from vcmp.types import Case, Evaluation, Result, ScorerCard
 
 CHUNK = 100
@@ -143,7 +143,7 @@ def _tags(evaluation: Evaluation, result: Result) -> dict[str, str]:
         "vcmp.repeat": str(result.repeat),
         "vcmp.variant": evaluation.version.variant.name,
         "vcmp.answered_by": evaluation.answerer.name,
-        **({RECORDED: "true"} if is_recorded(result) else {}),
+        **({RECORDED: "true"} if is_reused(result) else {}),
     }
     return {**notes_of(result, TRACE_TAGS), **clean(tags)}
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vcmp.errors import TrackingError
-from vcmp.tracking import analysis, catalog, evaluations, pins, record, store
+from vcmp.tracking import analysis, catalog, environment, evaluations, pins, record, sessions, store
 from vcmp.tracking.analysis import TraceSummary
 from vcmp.tracking.catalog import RecordedVersion
 from vcmp.tracking.evaluations import Found, Sought
 from vcmp.tracking.record import Recorded
-from vcmp.tracking.store import Session, Store
+from vcmp.tracking.sessions import Session
+from vcmp.tracking.store import Store
 from vcmp.types import Evaluation
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class MlflowTracker:
         Worth calling before an agent's module is imported: one that traces itself then does not
         look for a store of its own.
         """
-        store.set_environment(self.store)
+        environment.set_environment(self.store)
 
     def prepare(self) -> None:
         """Create database and experiment if need be; cheap when they are there.
@@ -196,7 +197,7 @@ class MlflowTracker:
         place = self.store
         if place.served:
             return [place.shown]
-        store.set_environment(place)
+        environment.set_environment(place)
         command = [sys.executable, "-m", "mlflow", "server"]
         if place.shown == place.uri:
             command += ["--backend-store-uri", place.uri]
@@ -206,7 +207,7 @@ class MlflowTracker:
         return [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
 
     def _opened(self) -> AbstractContextManager[Session]:
-        return store.opened(self.store)
+        return sessions.opened(self.store)
 
     @property
     def _empty(self) -> bool:

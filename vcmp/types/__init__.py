@@ -1,6 +1,7 @@
 """The nouns of vcmp, as frozen dataclasses. They know nothing of files, networks or each other's
 makers; every step is a function from some of them to others."""
 
+from vcmp.types.cases import Case, Dataset, prefix
 from vcmp.types.comparisons import (
     Arm,
     Comparison,
@@ -11,28 +12,9 @@ from vcmp.types.comparisons import (
     Sample,
     Slice,
 )
-from vcmp.types.evaluations import (
-    Agent,
-    Answerer,
-    Budget,
-    Canary,
-    Case,
-    Dataset,
-    Evaluation,
-    Limits,
-    Outcomes,
-    Plan,
-    Result,
-    Revision,
-    RunOutcome,
-    Score,
-    Scorer,
-    ScorerCard,
-    Usage,
-    Variant,
-    Version,
-    prefix,
-)
+from vcmp.types.evaluations import TIE, Answerer, Canary, Evaluation, ScorerCard
+from vcmp.types.plans import Agent, Budget, Limits, Plan, Scorer
+from vcmp.types.results import Outcomes, Result, RunOutcome, Score, Usage
 from vcmp.types.verdicts import (
     Alert,
     Conclusion,
@@ -43,8 +25,10 @@ from vcmp.types.verdicts import (
     Verdict,
     counted,
 )
+from vcmp.types.versions import Revision, Variant, Version
 
 __all__ = [
+    "TIE",
     "Agent",
     "Alert",
     "Answerer",

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from vcmp.digests import canonical_json
 from vcmp.errors import ResultsError
-from vcmp.provider import origins, shapes
 from vcmp.provider.cassettes.folder import Request
 from vcmp.provider.cassettes.misses import MissingError, unreadable
 from vcmp.provider.cassettes.recordings import EVENTS, JSON, RecordedReply, read_content
 from vcmp.provider.cassettes.tapes import Tape
 from vcmp.provider.cassettes.upstream import Upstream, headers_of
-from vcmp.provider.failures import NOT_RECORDED
-from vcmp.provider.marks import HEADER, Mark, read_mark
-from vcmp.provider.origins import Origin, Refuse
-from vcmp.provider.server import Server
+from vcmp.provider.loopback import origins, shapes
+from vcmp.provider.loopback.marks import HEADER, Mark, read_mark
+from vcmp.provider.loopback.origins import Origin, Refuse
+from vcmp.provider.loopback.server import Server
+from vcmp.provider.metering.failures import NOT_RECORDED
 from vcmp.secrets import scrub
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from vcmp.provider.cassettes.choosing import choose
 from vcmp.provider.cassettes.folder import Cassette, Entry, Request
 from vcmp.provider.cassettes.misses import exhausted, missing
 from vcmp.provider.cassettes.recordings import RecordedReply
-from vcmp.provider.marks import Mark
+from vcmp.provider.loopback.marks import Mark
 
 EXPLAINED = 20
 """So many misses name the nearest recording; to look for it takes time, and nobody reads more."""

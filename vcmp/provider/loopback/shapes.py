@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vcmp.provider.tokens import split_tokens
+from vcmp.provider.loopback.tokens import split_tokens
 
 MODEL = "vcmp-scripted"
 """What the scripted provider says answered, whatever model was asked for."""

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vcmp.provider.faq import content_words
-from vcmp.provider.inquiries import Inquiry
+from vcmp.provider.scripted.faq import content_words
+from vcmp.provider.scripted.inquiries import Inquiry
 
 UNSAFE = re.compile(r"\b(kill|hate you|bomb|suicide|idiot|stupid|weapon)\b", re.IGNORECASE)
 RUDE = re.compile(r"\b(idiot|stupid|dumb|shut up|whatever|hell|damn|nonsense)\b", re.IGNORECASE)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from vcmp.calls import Source
-from vcmp.provider.marks import marked_http
+from vcmp.provider.loopback.marks import marked_http
 
 Refuse = Callable[[str], None]
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vcmp.provider.requests import Request
+from vcmp.provider.loopback.requests import Request
 
 NUMBER = re.compile(r"(?<![\w$.])#?([A-Z]{0,3}-?\d{4,})\b")
 """An order number: at least four digits, with up to three letters before them."""

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vcmp.provider.prices import cost_usd
+from vcmp.provider.metering.prices import cost_usd
 from vcmp.types import Budget
 
 BYTES_PER_TOKEN = 2
 """Fewer than in any language that is mostly written in letters; no tokenizer is at hand."""
 MOST_OUTPUT_TOKENS = 4096
 """Of a request that sets no limit."""
-LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+"""How the APIs call the most tokens that an answer may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,8 @@ class Purse:
             return Price()
         size = len(json.dumps(body, ensure_ascii=False, default=str).encode())
         asked = math.ceil(size / BYTES_PER_TOKEN)
-        limit = next((body[name] for name in LIMITS if isinstance(body.get(name), int)), None)
+        limits = (body.get(name) for name in OUTPUT_LIMITS)
+        limit = next((limit for limit in limits if isinstance(limit, int)), None)
         n = body.get("n")
         answered = (limit or MOST_OUTPUT_TOKENS) * (n if isinstance(n, int) else 1)
         usd: float | None = 0.0

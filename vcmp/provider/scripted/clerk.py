@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from vcmp.digests import digest_of
-from vcmp.provider.faq import Faq
-from vcmp.provider.inquiries import read_inquiry
-from vcmp.provider.marks import Mark
-from vcmp.provider.replies import after_tool, choose_entry, compose, read_style
-from vcmp.provider.requests import Request
-from vcmp.provider.shapes import Reply, cut_text
-from vcmp.provider.tokens import count_tokens
-from vcmp.provider.tools import choose_tool, fill
-from vcmp.provider.verdicts import judge
+from vcmp.provider.loopback.marks import Mark
+from vcmp.provider.loopback.requests import Request
+from vcmp.provider.loopback.shapes import Reply, cut_text
+from vcmp.provider.loopback.tokens import count_tokens
+from vcmp.provider.scripted.faq import Faq
+from vcmp.provider.scripted.inquiries import read_inquiry
+from vcmp.provider.scripted.replies import after_tool, choose_entry, compose, read_style
+from vcmp.provider.scripted.tools import choose_tool, fill
+from vcmp.provider.scripted.verdicts import judge
 
 
 class Clerk:

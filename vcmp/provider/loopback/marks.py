@@ -52,8 +52,8 @@ def marked_http(is_own: Callable[[str], bool]) -> Iterator[None]:
             connection.putheader(HEADER, Mark(slot=of).write())
         send(connection, *body, **how)
 
-    HTTPConnection.endheaders = endheaders  # type: ignore[method-assign, assignment]
+    HTTPConnection.endheaders = endheaders  # type: ignore[method-assign, assignment]  # put back below
     try:
         yield
     finally:
-        HTTPConnection.endheaders = send  # type: ignore[method-assign]
+        HTTPConnection.endheaders = send  # type: ignore[method-assign]  # as it was

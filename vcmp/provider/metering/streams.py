@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from vcmp.provider.exchange import Exchange
-from vcmp.provider.readings import Gathering, read_reply
+from vcmp.provider.metering.exchange import Exchange
+from vcmp.provider.metering.readings import Gathering, read_reply
 
 
 def watch(reply: Any, exchange: Exchange) -> Any:

@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
-from vcmp.provider.connections import close_with_loop
-from vcmp.provider.exchange import Exchange
-from vcmp.provider.failures import StoppedError
-from vcmp.provider.streams import watch
-from vcmp.provider.traffic import Brake, Traffic
+from vcmp.provider.metering.connections import close_with_loop
+from vcmp.provider.metering.exchange import Exchange
+from vcmp.provider.metering.streams import watch
+from vcmp.provider.metering.traffic import Brake, Traffic
 from vcmp.types import Budget, Limits
-
-__all__ = ["StoppedError", "meter"]
 
 
 @contextmanager
@@ -25,9 +22,9 @@ def meter(limits: Limits, brake: Brake, budget: Budget | None = None) -> Iterato
     """Meter all clients of the openai SDK inside the block, whenever they were made.
 
     The SDK's own retries are off. A request has `limits.attempts` attempts; what may pass is tried
-    again (`vcmp.provider.retries`). An attempt ends `limits.call_deadline_s` after its start, the
-    reading of a stream included. Every POST is recorded as one `Call`, when its reply, stream
-    included, has ended; other methods ask no model.
+    again (`retries`). An attempt ends `limits.call_deadline_s` after its start, the reading of a
+    stream included. Every POST is recorded as one `Call`, when its reply, stream included, has
+    ended; other methods ask no model.
 
     A provider that says "too many requests" is asked more slowly; one that refuses the key, has no
     money left or is not there is given up, and a call that the budget may not do for is not made:

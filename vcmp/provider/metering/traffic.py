@@ -4,9 +4,9 @@ import threading
 from collections import defaultdict
 from typing import Protocol
 
-from vcmp.provider.circuit import Circuit
-from vcmp.provider.purse import Purse
-from vcmp.provider.throttle import Throttle
+from vcmp.provider.metering.circuit import Circuit
+from vcmp.provider.metering.purse import Purse
+from vcmp.provider.metering.throttle import Throttle
 from vcmp.types import Budget, Limits
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vcmp.provider.tokens import count_tokens
+from vcmp.provider.loopback.tokens import count_tokens
 
 TOKENS_PER_MESSAGE = 4
 

@@ -7,14 +7,14 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
-from vcmp.provider import shapes
-from vcmp.provider.clerk import Clerk
 from vcmp.provider.environment import openai_environment
-from vcmp.provider.faq import load_faq
-from vcmp.provider.marks import HEADER, Mark, read_mark
-from vcmp.provider.origins import serving
-from vcmp.provider.requests import RequestError, read_chat, read_responses
-from vcmp.provider.server import Server
+from vcmp.provider.loopback import shapes
+from vcmp.provider.loopback.marks import HEADER, Mark, read_mark
+from vcmp.provider.loopback.origins import serving
+from vcmp.provider.loopback.requests import RequestError, read_chat, read_responses
+from vcmp.provider.loopback.server import Server
+from vcmp.provider.scripted.clerk import Clerk
+from vcmp.provider.scripted.faq import load_faq
 from vcmp.types import Answerer
 
 API_KEY = "scripted-needs-no-key"

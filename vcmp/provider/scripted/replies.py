@@ -4,7 +4,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from vcmp.provider.faq import Entry, Faq
+from vcmp.provider.scripted.faq import Entry, Faq
 
 OPENINGS = (
     "I'm so sorry about this. I understand how frustrating this must be.",

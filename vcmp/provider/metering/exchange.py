@@ -3,29 +3,33 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any
 
 from vcmp.calls import Call, Failure, abandoned, record, slot, take_number
-from vcmp.digests import digest_of
-from vcmp.provider import origins
-from vcmp.provider.failures import PASSING, BrokenReplyError, StoppedError, failure_of
-from vcmp.provider.marks import HEADER, Mark
-from vcmp.provider.origins import ElsewhereError, Origin
-from vcmp.provider.patience import within
-from vcmp.provider.prices import cost_usd
-from vcmp.provider.purse import Price
-from vcmp.provider.readings import Reading, lack_of
-from vcmp.provider.retries import asked_s, backoff_s
-from vcmp.provider.traffic import Traffic
+from vcmp.provider.loopback import origins
+from vcmp.provider.loopback.marks import Mark
+from vcmp.provider.loopback.origins import ElsewhereError, Origin
+from vcmp.provider.metering.failures import (
+    PASSING,
+    UNCHARGED,
+    BrokenReplyError,
+    StoppedError,
+    failure_of,
+)
+from vcmp.provider.metering.patience import within
+from vcmp.provider.metering.prices import cost_usd
+from vcmp.provider.metering.purse import Price
+from vcmp.provider.metering.readings import Reading, lack_of
+from vcmp.provider.metering.requests import Request
+from vcmp.provider.metering.retries import asked_s, backoff_s
+from vcmp.provider.metering.traffic import Traffic
 from vcmp.secrets import scrub
 
 PATIENCE = 4
 """So many times the attempts are made, at most, of a request that others are in the way of."""
-UNCHARGED = {"auth", "quota", "rate", "request", "server", "connection", "missing", "stopped"}
-"""Failures of a request that no model has worked on."""
 
 
 class Exchange:
@@ -38,13 +42,10 @@ class Exchange:
     """
 
     def __init__(self, client: Any, options: Any, traffic: Traffic) -> None:
-        self._client = client
-        self._options = options
+        self._request = Request(client, options)
         self._traffic = traffic
         self._limits = traffic.limits
-        self._body = _body(options)
-        self._model = str(self._body.get("model") or "")
-        self._line = f"{client.base_url} {self._model}"
+        self._line = f"{self._request.base_url} {self._request.model}"
         self._throttle = traffic.throttle(self._line)
         self._n_passed = self._throttle.n_passed
         # a stream may be read to its end, or collected as garbage, while another case is running
@@ -60,14 +61,13 @@ class Exchange:
 
     def _marked(self) -> Mark | None:
         """What one of vcmp's own servers is told of the request; nothing for any other."""
-        if not origins.is_own(str(self._client.base_url)):
+        if not origins.is_own(self._request.base_url):
             return None
         of = slot()
-        asked = digest_of([self._options.method, self._options.url, self._body])
         return Mark(
             slot=of,
-            number=None if of is None else take_number(asked),
-            token=origins.expect() if self._asks else "",
+            number=None if of is None else take_number(self._request.digest),
+            token=origins.expect() if self._request.asks else "",
         )
 
     def turns(self) -> Generator[float]:
@@ -78,7 +78,7 @@ class Exchange:
             ElsewhereError: Only recordings may answer, and the client does not ask for them.
         """
         try:
-            origins.refuse_elsewhere(str(self._client.base_url))
+            origins.refuse_elsewhere(self._request.base_url)
         except ElsewhereError as refusal:
             self.end(error=refusal)
             raise
@@ -97,9 +97,9 @@ class Exchange:
         Raises:
             StoppedError: It would pass the budget.
         """
-        if self._asks:
-            worst = self._traffic.purse.worst_price(self._body, str(self._client.base_url))
-            over = self._traffic.purse.set_aside(worst, self._model)
+        if self._request.asks:
+            worst = self._traffic.purse.worst_price(self._request.body, self._request.base_url)
+            over = self._traffic.purse.set_aside(worst, self._request.model)
             if over:
                 self._throttle.end()
                 self._traffic.brake.stop(over)
@@ -111,11 +111,6 @@ class Exchange:
         self._last = time.perf_counter()
         self._begun_s = time.monotonic()
 
-    @property
-    def _asks(self) -> bool:
-        """Whether a model is asked; what is only looked up costs nothing."""
-        return bool(self._options.method.lower() == "post")
-
     def _check_stop(self) -> None:
         if self._traffic.brake.requested() or abandoned():
             error = StoppedError("the evaluation is being stopped, no request is sent")
@@ -124,19 +119,8 @@ class Exchange:
             raise error
 
     def options(self, timeout_s: float | None = None) -> Any:
-        """The request as the SDK is to send it: without retries of its own."""
-        import openai
-
-        options = self._options.model_copy()
-        options.max_retries = 0
-        if self._mark is not None:
-            given = {} if isinstance(options.headers, openai.NotGiven) else options.headers
-            options.headers = {**given, HEADER: self._mark.write()}
-        if timeout_s is not None:
-            asked = options.timeout
-            asked = self._client.timeout if isinstance(asked, openai.NotGiven) else asked
-            options.timeout = _bounded(asked, timeout_s)
-        return options
+        """The SDK's options for the attempt."""
+        return self._request.options(self._mark, timeout_s)
 
     @asynccontextmanager
     async def deadline(self) -> AsyncIterator[None]:
@@ -147,7 +131,7 @@ class Exchange:
                 yield
         except TimeoutError:
             if timer.expired():
-                raise self._timeout() from None
+                raise self._request.timeout() from None
             raise
 
     def within_deadline(self, function: Callable[..., Any], *args: Any, **kw: Any) -> Any:
@@ -156,14 +140,7 @@ class Exchange:
         try:
             return within(left, function, *args, **kw)
         except TimeoutError:
-            raise self._timeout() from None
-
-    def _timeout(self) -> Exception:
-        import httpx2
-        import openai
-
-        url = f"{self._client.base_url}".rstrip("/") + "/" + self._options.url.lstrip("/")
-        return openai.APITimeoutError(request=httpx2.Request(self._options.method, url))
+            raise self._request.timeout() from None
 
     def answered(self, reply: Any, cast_to: Any) -> Any:
         """`reply`, unless it is none.
@@ -200,15 +177,11 @@ class Exchange:
 
     def _may_repeat(self) -> bool:
         spent = max(self._attempts - self._congested, self._attempts / PATIENCE)
-        return spent < self._limits.attempts and self._repeatable()
-
-    def _repeatable(self) -> bool:
-        """Whether the body is still there: a file was read to its end by the first attempt."""
-        return not self._options.files and isinstance(self._options.content, bytes | None)
+        return spent < self._limits.attempts and self._request.repeatable
 
     def end(self, reading: Reading | None = None, error: BaseException | None = None) -> None:
         """Record the request; what comes after the first call is ignored."""
-        if self._ended or not self._asks:
+        if self._ended or not self._request.asks:
             return
         self._ended = True
         origin = origins.take(self._mark.token) if self._mark else Origin()
@@ -236,10 +209,10 @@ class Exchange:
 
     def _call(self, reading: Reading, error: BaseException | None, origin: Origin) -> Call:
         return Call(
-            api=self._options.url.strip("/").replace("/", "."),
-            requested_model=self._model,
+            api=self._request.api,
+            requested_model=self._request.model,
             model=reading.model,
-            request=self._body,
+            request=self._request.body,
             response=reading.response,
             finish=reading.finish,
             input_tokens=reading.input_tokens,
@@ -249,7 +222,7 @@ class Exchange:
                 reading.input_tokens,
                 reading.output_tokens,
                 reading.cached_tokens,
-                url=origin.url or str(self._client.base_url),
+                url=origin.url or self._request.base_url,
             ),
             started_s=self._started_s,
             latency_s=time.perf_counter() - self._last,
@@ -269,21 +242,6 @@ def _price_of(call: Call) -> Price | None:
     if call.input_tokens is None or call.output_tokens is None:
         return None
     return Price(tokens=call.input_tokens + call.output_tokens, usd=call.cost_usd)
-
-
-def _bounded(timeout: Any, limit_s: float) -> Any:
-    """`timeout` of the SDK (None, seconds, or seconds for each phase), at most `limit_s`."""
-    import httpx2
-
-    if timeout is None or isinstance(timeout, int | float):
-        return limit_s if timeout is None else min(timeout, limit_s)
-    phases = {name: getattr(timeout, name) for name in ("connect", "read", "write", "pool")}
-    return httpx2.Timeout(**{name: _bounded(phase, limit_s) for name, phase in phases.items()})
-
-
-def _body(options: Any) -> Mapping[str, Any]:
-    body = options.json_data if isinstance(options.json_data, Mapping) else {}
-    return {**body, **(options.extra_json or {})}
 
 
 def _describe(error: BaseException) -> str:

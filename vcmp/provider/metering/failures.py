@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from vcmp.calls import Failure
-from vcmp.provider.origins import ElsewhereError
+from vcmp.provider.loopback.origins import ElsewhereError
+
+if TYPE_CHECKING:
+    import openai
 
 OUT_OF_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 """Error codes that come with status 429 and that no waiting mends."""
@@ -13,6 +17,10 @@ NOT_RECORDED = "vcmp_not_recorded"
 OF_STATUS: Mapping[int, Failure] = {401: "auth", 403: "auth", 429: "rate"}
 PASSING: frozenset[Failure] = frozenset({"rate", "server", "connection", "timeout", "reply"})
 """Failures after which the same request may succeed."""
+UNCHARGED: frozenset[Failure] = frozenset(
+    {"auth", "quota", "rate", "request", "server", "connection", "missing", "stopped"}
+)
+"""Failures of a request that no model has worked on."""
 
 
 class StoppedError(RuntimeError):
@@ -43,7 +51,7 @@ def failure_of(error: BaseException) -> Failure:
     return "other"
 
 
-def _of_status(error: "openai.APIStatusError") -> Failure:  # type: ignore[name-defined] # noqa: F821
+def _of_status(error: "openai.APIStatusError") -> Failure:
     if {error.code, error.type} & OUT_OF_MONEY:
         return "quota"
     if error.code == NOT_RECORDED:
