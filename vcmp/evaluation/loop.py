@@ -202,7 +202,8 @@ class _Loop:
             result, judged = await self._score(number, case, answer)
             if self.interrupt.requested() and not is_whole(result):
                 return  # it may have failed only because it was being stopped
-            if any(call.failure in BLAMELESS for call in (*calls, *judged)):
+            # what an agent has got over ends nothing, and is paid for
+            if not is_whole(result) and any(c.failure in BLAMELESS for c in (*calls, *judged)):
                 self.held.append((number, result))
             else:
                 self._keep(number, result)
@@ -264,13 +265,18 @@ class _Loop:
             with collect(_slot(plan, case, answer.repeat, name)) as own:
                 score = await self._judge(plan.scorers[name], case, answer.output)
             calls.extend(own)
-            if self.journal and plan.cards[name].judge and score.value is not None:
+            if self.journal and plan.cards[name].judge and self._is_final(score.value, own):
                 self.journal.scored(number, answer, name, score)
             return score
 
         given = dict(zip(wanted, await asyncio.gather(*map(judge, wanted)), strict=True))
         scores = {**answer.scores, **given}
         return replace(answer, scores={name: scores[name] for name in plan.scorers}), tuple(calls)
+
+    def _is_final(self, value: float | None, calls: Sequence[Call]) -> bool:
+        """Whether a judge has said all that it will: it may also be none that can be read."""
+        spoiled = self.interrupt.requested() or any(c.failure in BLAMELESS for c in calls)
+        return value is not None or not spoiled
 
     async def _judge(self, scorer: Callable[..., Any], case: Case, output: Any) -> Score:
         deadline_s = self.limits.case_deadline_s
