@@ -21,7 +21,7 @@ from vcmp.evaluation.interrupts import Interrupt, heeded
 from vcmp.evaluation.order import ALL_AT_ONCE, Looks, schedule
 from vcmp.evaluation.outcomes import LACKS, outcome_of
 from vcmp.evaluation.threads import Workers
-from vcmp.evaluation.values import describe, time_awaited, total_usage
+from vcmp.evaluation.values import abridge, describe, time_awaited, total_usage
 from vcmp.types import Case, Evaluation, Limits, Plan, Result, Score, Usage, prefix
 
 OnResult = Callable[[int, Result], None]
@@ -278,8 +278,9 @@ class _Loop:
         if failure:
             return Score(value=None, error=describe(failure))
         if not isinstance(score, Score):
-            return Score(value=None, error=f"the scorer returned {score!r}, not a Score")
-        return score
+            told = f"the scorer returned {score!r}, not a Score"
+            return Score(value=None, error=abridge(told))
+        return replace(score, rationale=abridge(score.rationale), error=abridge(score.error))
 
     def _assemble(self, number: int) -> Evaluation:
         plan = self.plans[number]
