@@ -12,7 +12,7 @@ from vcmp.evaluation.attempts import DeadlineExceeded, answer, attempt, call, is
 from vcmp.evaluation.interrupts import Interrupt
 from vcmp.evaluation.outcomes import LACKS, outcome_of
 from vcmp.evaluation.threads import Workers
-from vcmp.evaluation.values import describe, time_awaited, total_usage
+from vcmp.evaluation.values import abridge, describe, time_awaited, total_usage
 from vcmp.types import Case, Plan, Result, Score, Usage
 
 BLAMELESS: frozenset[Failure] = frozenset({"auth", "quota", "connection", "missing", "stopped"})
@@ -132,7 +132,7 @@ class Runs:
             return Score(value=None, error=describe(failure))
         if not isinstance(score, Score):
             return Score(value=None, error=f"the scorer returned {score!r}, not a Score")
-        return score
+        return replace(score, rationale=abridge(score.rationale), error=abridge(score.error))
 
 
 def is_finished(result: Result, plan: Plan) -> bool:
