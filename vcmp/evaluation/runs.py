@@ -131,7 +131,8 @@ class Runs:
         if failure:
             return Score(value=None, error=describe(failure))
         if not isinstance(score, Score):
-            return Score(value=None, error=f"the scorer returned {score!r}, not a Score")
+            told = f"the scorer returned {score!r}, not a Score"
+            return Score(value=None, error=abridge(told))
         return replace(score, rationale=abridge(score.rationale), error=abridge(score.error))
 
 
