@@ -106,9 +106,9 @@ def test_an_inconclusive_difference_says_how_many_cases_would_decide():
     finding = find(side([1.0] * 80), side([0.0] * 2 + [1.0] * 78), NOT_WORSE)
 
     assert finding.outcome == "inconclusive"
-    assert finding.needed_cases == 107
+    assert finding.needed_cases == 98
     assert finding.advice == (
-        "About 107 cases would decide, with a chance of 80 %, if nothing changed. "
+        "About 98 cases would decide, with a chance of 80 %, if nothing changed. "
         "These 80 would show a loss of 0.061 or more."
     )
 
@@ -117,9 +117,9 @@ def test_where_there_were_cases_enough_a_small_loss_is_likely():
     finding = find(side([1.0] * 120), side([0.0] * 3 + [1.0] * 117), NOT_WORSE)
 
     assert finding.outcome == "inconclusive"
-    assert finding.needed_cases == 107
+    assert finding.needed_cases == 98
     assert finding.advice == (
-        "107 cases decide with a chance of 80 % if nothing changed, and these are 120, so a small "
+        "98 cases decide with a chance of 80 % if nothing changed, and these are 120, so a small "
         "loss is likely. Read the cases that got worse, or evaluate about 163 cases, if it goes on "
         "like this."
     )

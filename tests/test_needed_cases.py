@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import vcmp
 from tests.conftest import Run
 from vcmp import decisions, reports
 from vcmp.cli import main
-from vcmp.gates import MaxRate, MaxRatio, Superiority
+from vcmp.gates import MaxRate, MaxRatio, NonInferiority, Superiority
 from vcmp.policies import load_policy
+from vcmp.statistics.paired import PairedCounts
 
 
 def table(n: int, size: int = 1) -> dict[str, list[Any]]:
@@ -142,3 +144,31 @@ def test_cases_for_a_ratio_suppose_that_it_is_1():
     rule = MaxRatio("latency_s", stat="total")
 
     assert "if the versions are equally good." in shown(columns, rule)
+
+
+def chance(tosses: int, heads: int, p: float) -> float:
+    """Of so many heads."""
+    return math.comb(tosses, heads) * p**heads * (1 - p) ** (tosses - heads)
+
+
+def chance_to_decide(n: int, flips: float) -> float:
+    """Of an unchanged agent whose cases flip so often, by all that can be seen of `n` cases."""
+    total = 0.0
+    for changed in range(n + 1):
+        for gained in range(changed + 1):
+            likely = chance(n, changed, flips) * chance(changed, gained, 0.5)
+            if likely > 1e-5:
+                seen = PairedCounts(n=n, gained=gained, lost=changed - gained)
+                low, high = seen.bounds(0.05)
+                total += likely * (low > -0.05 or high < 0)
+    return total
+
+
+def test_the_advice_is_true_of_an_unchanged_agent():
+    """Of 100 cases 15 flipped; as many cases as are told decide in 80 of 100 runs, and a false
+    block is a decision too."""
+    columns = right(8, 7, 100)
+    (found,) = vcmp.decide(columns, {"rules": [NonInferiority("right")]})["findings"]
+
+    assert found["outcome"] == "inconclusive"
+    assert chance_to_decide(found["needed_cases"], 0.15) == pytest.approx(0.80, abs=0.02)

@@ -33,7 +33,8 @@ def _settle(finding: Finding, question: Question, evidence: Evidence, policy: Po
     it goes on like this."""
     level = policy.pass_level
     unchanged = evidence.unchanged() if isinstance(evidence, Change) else evidence
-    needed = needed_cases(unchanged, lambda *bounds: bool(question.proves(*bounds)), level, POWER)
+    power = POWER - _chance_to_fail(question, policy)
+    needed = needed_cases(unchanged, lambda *bounds: bool(question.proves(*bounds)), level, power)
     if unchanged is evidence or needed is None:
         return _go_on(finding, question, evidence, policy)
     repeats = _needed_repeats(question, needed / evidence.n)
@@ -58,6 +59,12 @@ def _settle(finding: Finding, question: Question, evidence: Evidence, policy: Po
         advice=f"{either} would decide, with a chance of {percent(POWER)}, if nothing changed."
         + shown,
     )
+
+
+def _chance_to_fail(question: Question, policy: Policy) -> float:
+    """If nothing changed. No difference is where a certain loss begins, so a false one decides as
+    often as its level says; a ratio of 1 is far from its limit."""
+    return policy.fail_level if question.is_difference else 0.0
 
 
 def _go_on(finding: Finding, question: Question, evidence: Evidence, policy: Policy) -> Finding:
