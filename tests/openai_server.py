@@ -171,7 +171,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         owner = self.server.owner
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        announced = int(self.headers["Content-Length"])
+        sent = self.rfile.read(announced)
+        if len(sent) < announced:
+            return  # its sender was killed
+        body = json.loads(sent)
         index = owner.admit(self.path, dict(self.headers), body)
         try:
             self._serve(owner, index, body)
