@@ -177,7 +177,7 @@ def test_a_folder_is_not_a_file():
 
     with pytest.raises(DatasetError) as caught:
         load(Path("x.jsonl"))
-    assert str(caught.value) == "x.jsonl: cannot be read. Is a directory"
+    assert str(caught.value) == "x.jsonl: no plain file. Name a file of cases."
 
 
 def test_text_in_another_encoding():

@@ -174,3 +174,20 @@ def test_what_the_pages_show_runs(project: Path, vcmp: Run):
                  "mentions_facts/mean", "5 traces, 0 failed", "by the means: deploy",
                  "by the gate:  inconclusive"):  # fmt: skip
         assert text in analysed.stdout
+
+
+def test_every_test_that_the_matrix_of_faults_names_is_there():
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+
+    assert len(named) > 80
+    for path, name in named:
+        code = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"^(async )?def {name}\(", code, re.MULTILINE), f"{path}::{name}"
+
+
+def test_every_file_of_fault_tests_is_in_the_matrix():
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+
+    for path in (ROOT / "tests/faults").glob("test_*.py"):
+        assert f"`tests/faults/{path.name}::" in text

@@ -100,6 +100,18 @@ def test_a_table_that_lacks_what_a_rule_wants_is_no_mistake_of_the_policy(gate: 
     assert gate("--scores", table(400), policy="p.yaml")[0] == 4
 
 
+def test_versions_with_no_case_in_common_are_told_how_cases_are_compared(gate: Gate):
+    """Most likely their case ids differ."""
+    head = "case_id,scorer,baseline,candidate\n"
+    lines = [f"a{case},q,1,\nb{case},q,,1\n" for case in range(50)]
+    Path("scores.csv").write_text(head + "".join(lines), encoding="utf-8")
+
+    code, out, _ = gate("--scores", "scores.csv")
+
+    assert code == 4
+    assert "give a line a value on both sides: cases are compared by their case_id" in out
+
+
 def two_variants(name: str = "scores.csv") -> str:
     """`good` is as right as the baseline on 400 cases, `bad` on none."""
     lines = [f"{v},c{n},q,1,{int(v == 'good')}" for v in ("bad", "good") for n in range(400)]

@@ -13,7 +13,7 @@ import vcmp
 from tests.conftest import Run
 from vcmp import decisions, reports
 from vcmp.cli import main
-from vcmp.gates import MaxRate, Superiority
+from vcmp.gates import MaxRate, MaxRatio, Superiority
 from vcmp.policies import load_policy
 
 
@@ -107,3 +107,38 @@ def test_plan_tells_the_number_that_the_run_tells(vcmp: Run, project: Path):
         f"only from {takes[1]} cases in {takes[2]} clusters like these"
         in (verdict["findings"][-1]["advice"])
     )
+
+
+def right(gained: int, lost: int, n: int = 150) -> dict[str, list[Any]]:
+    """Yes or no, of which the candidate gained some and lost some."""
+    return {
+        "case_id": [f"c{case}" for case in range(n)],
+        "scorer": ["right"] * n,
+        "baseline": [1] * lost + [0] * (n - lost),
+        "candidate": [0] * lost + [1] * gained + [0] * (n - lost - gained),
+    }
+
+
+def shown(columns: dict[str, list[Any]], *rules: object) -> str:
+    console = Console(file=io.StringIO(), width=300)
+    reports.screen(decisions.conclude(columns, load_policy({"rules": list(rules)})), console)
+    return console.file.getvalue()
+
+
+def test_cases_for_a_gain_do_not_suppose_that_there_is_none():
+    """Equal versions never pass `Superiority`: only a gain that goes on does."""
+    assert (
+        "  next: add 223 cases to scores (373 in all)\n"
+        "        That decides in 4 of 5 runs if it goes on like this. "
+    ) in shown(right(21, 12), Superiority("right"))
+
+
+def test_cases_for_a_ratio_suppose_that_it_is_1():
+    """The advice and the next step say the same."""
+    columns = right(0, 0, 40)
+    columns["scorer"] = ["latency_s"] * 40
+    columns["baseline"] = [1, 2, 3, 4] * 10
+    columns["candidate"] = [4, 1, 4, 1] * 10
+    rule = MaxRatio("latency_s", stat="total")
+
+    assert "if the versions are equally good." in shown(columns, rule)

@@ -128,7 +128,7 @@ def _hold(
     trials: Mapping[_Key, Trial], plan: Plan, ask: Ask, known: Sequence[Canary]
 ) -> dict[_Key, Canary]:
     """What was said in each trial; nothing in one that an interrupt left out."""
-    said = {(c.metric, c.case_id, c.output): c for c in known if c.value is not None}
+    said = {(c.metric, c.case_id, c.output): c for c in known if c.value is not None or c.error}
     found = {key: said.get(trial.key) for key, trial in trials.items()}
     left = {key: trial for key, trial in trials.items() if found[key] is None}
     evaluations = ask([trial.question(plan) for trial in left.values()]) if left else ()

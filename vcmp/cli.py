@@ -5,6 +5,7 @@ turns an exception of a callback into a warning and exits with 0, so a gate ther
 whenever the code around it breaks.
 """
 
+import errno
 import gc
 import os
 import shlex
@@ -28,9 +29,11 @@ from vcmp.console import (
     present,
     shown,
     tell_end,
+    tell_way_on,
+    telling_way_on,
 )
 from vcmp.display import printable
-from vcmp.errors import ConfigError, VcmpError, suggest
+from vcmp.errors import ConfigError, StorageError, VcmpError, suggest
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
 from vcmp.screening import arrange, is_override, refuse_keys
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 SHOWS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc"}
 """Options with which Hydra shows something and runs nothing."""
 UNUSABLE = 2
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors of a disk, or a user's share of it, that has no room left."""
 INTERRUPTED = 128
 """Exit code of an interrupted run, plus the signal's number."""
 
@@ -68,11 +73,18 @@ def main(arguments: Sequence[str]) -> int:
         if os.environ.get("VCMP_DEBUG") == "1":
             raise
         print(printable(f"vcmp: {mask(explain(error))}"), file=sys.stderr)
-        return error.exit_code if isinstance(error, VcmpError) else UNUSABLE
+        return exit_code_of(error)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(INTERRUPTED + number)
+
+
+def exit_code_of(error: Exception) -> int:
+    """Of an error that ended the program; a full disk says nothing about the command line."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return StorageError.exit_code
+    return error.exit_code if isinstance(error, VcmpError) else UNUSABLE
 
 
 def explain(error: Exception) -> str:
@@ -132,7 +144,8 @@ def run_sweep(arguments: Sequence[str]) -> int:
         record = replace(settings.record, arguments=tuple(given))
         return _run(replace(settings, record=record), folder, resumes=unfinished is not None)
     finally:
-        if not any(folder.glob("*/results.jsonl")):
+        # answers that no judge has scored yet are paid for, too
+        if not unfinished and not any(folder.rglob("*.jsonl")):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -142,11 +155,11 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
     from vcmp.evaluation import Interrupt
     from vcmp.progress import follow
 
-    console, interrupt = make_console(), Interrupt()
+    console, interrupt = make_console(), Interrupt(partial(tell_way_on, folder))
     tracking.set_defaults()  # before an agent or a scorer imports MLflow
     if settings.tracker:
         settings.tracker.set_environment()
-    with settings.provider:
+    with telling_way_on(folder), settings.provider:
         sweep = plan_sweep(settings, folder)
         if resumes:
             sweep = take_up(sweep)
@@ -162,7 +175,8 @@ def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
     if interrupt.signal:
         return interrupt.exit_code
     del evaluations  # the files have them, and are read again
-    conclusion = present(folder, settings.policy, settings.record.report, console)
+    with telling_way_on(folder):
+        conclusion = present(folder, settings.policy, settings.record.report, console)
     try:
         note = recording.record(conclusion, folder, settings.policy, sweep.tracker)
     except KeyboardInterrupt:

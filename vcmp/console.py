@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,12 +73,39 @@ def tell_end(
 ) -> None:
     """Say why a sweep has ended before its time, what is kept, and how it goes on."""
     done = sum(len(evaluation.results) for evaluation in evaluations)
-    total = sum(evaluation.n_asked for evaluation in evaluations)
+    # not what was asked: of an evaluation that was stopped that is what there is
+    total = sum(len(each.dataset.cases) * each.repeats for each in evaluations)
     if interrupt.reason:
         console.print(f"stopped: {interrupt.reason}", markup=False)
     what = "stopped" if interrupt.reason else "interrupted"
     console.print(f"{what}: {done} of {total} results are kept in {shown(folder)}", markup=False)
-    console.print(f"go on:     vcmp resume {shown(folder)}", markup=False)
+    console.print(way_on(folder), markup=False)
+
+
+def way_on(folder: Path) -> str:
+    """How a sweep that was ended goes on."""
+    return f"go on:     vcmp resume {shown(folder)}"
+
+
+def tell_way_on(folder: Path) -> None:
+    """Say how a sweep goes on that is ended at once, where it has paid for anything.
+
+    The streams may be in use by what is ended.
+    """
+    begun = (folder / "sweep.json").is_file() and any(folder.rglob("*.jsonl"))
+    if sys.stdout is not None and begun:
+        with suppress(OSError):
+            os.write(sys.stdout.fileno(), f"\n{printable(way_on(folder))}\n".encode())
+
+
+@contextmanager
+def telling_way_on(folder: Path) -> Iterator[None]:
+    """Say how a sweep goes on that a signal ends inside the block."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        tell_way_on(folder)
+        raise
 
 
 def told_cost(cost: "Cost", answerer: "Answerer") -> str:
@@ -113,7 +141,7 @@ def confirm(sweep: "Sweep", console: "Console") -> None:
             "  Lower dataset.limit or max_tokens, or raise budget.confirm_usd."
         )
     console.print(told, markup=False)
-    if console.input("go on? [y/N] ", markup=False).strip().lower() not in ("y", "yes"):
+    if console.input("go on? [y/N]\n", markup=False).strip().lower() not in ("y", "yes"):
         raise ConfigError(f"budget.confirm_usd={bound:g}: not confirmed, nothing was sent.")
 
 

@@ -11,6 +11,7 @@ from vcmp.errors import ConfigError
 from vcmp.secrets import is_key_like
 
 RESOLVERS = ("oc.env", "oc.select", "oc.dict.keys", "oc.dict.values", "now", "hydra")
+MAX_DEPTH = 10
 _NAME = re.compile(r"""\s*(['"]?)([A-Za-z_][A-Za-z0-9_]*)\1\s*""")
 
 
@@ -21,7 +22,7 @@ def check_text(text: str, where: str) -> None:
         ConfigError: It asks for something that a configuration may not have.
     """
     for found in re.finditer(r"\$\{", text):
-        head, end = _read(text, found.end(), stop=":}")
+        head, end = _read(text, found.end(), stop=":}", where=where)
         if end == ":":
             _check_resolver(head.strip(), text, found.end() + len(head) + 1, where)
 
@@ -34,7 +35,7 @@ def _check_resolver(name: str, text: str, begin: int, where: str) -> None:
         )
     if name != "oc.env":
         return
-    asked, _ = _read(text, begin, stop=",}")
+    asked, _ = _read(text, begin, stop=",}", where=where)
     variable = _NAME.fullmatch(asked)
     if not variable:
         raise ConfigError(
@@ -48,16 +49,19 @@ def _check_resolver(name: str, text: str, begin: int, where: str) -> None:
         )
 
 
-def _read(text: str, begin: int, *, stop: str) -> tuple[str, str]:
+def _read(text: str, begin: int, *, stop: str, where: str) -> tuple[str, str]:
     """The text up to the first sign of `stop` outside of inner `${…}`, and that sign."""
-    depth, place = 0, begin
-    while place < len(text):
-        if text.startswith("${", place):
+    depth = 0
+    for found in re.compile(rf"\$\{{|[{stop}}}]").finditer(text, begin):
+        sign = found[0]
+        if sign == "${":
             depth += 1
-            place += 1
-        elif depth and text[place] == "}":
-            depth -= 1
-        elif not depth and text[place] in stop:
-            return text[begin:place], text[place]
-        place += 1
+        elif depth:
+            depth -= sign == "}"
+        elif sign in stop:
+            return text[begin : found.start()], sign
+        if depth > MAX_DEPTH:
+            raise ConfigError(
+                f"{where}: ${{…}} stands in ${{…}} more than {MAX_DEPTH} deep. Write it flat."
+            )
     return text[begin:], ""

@@ -14,6 +14,9 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
 MAX_NODES = 50_000
 """Nodes a file may have once its aliases are written out."""
+MAX_DIGITS = 1_000
+"""Characters of a number: with the square of them grows how long `1:59:59:…` takes to read."""
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _PLAIN_TAG = re.compile(r"tag:yaml\.org,2002:\w+")
 
 
@@ -71,6 +74,12 @@ def _size(node: Any, known: dict[int, int], where: str) -> int:
     if not _PLAIN_TAG.fullmatch(node.tag):
         line = node.start_mark.line + 1
         raise ConfigError(f"{where}:{line}: {node.tag!r} is no plain value. Remove the tag.")
+    if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
+        line = node.start_mark.line + 1
+        raise ConfigError(
+            f"{where}:{line}: a number of {len(node.value):,} characters."
+            " Put it in quotation marks."
+        )
     known[id(node)] = MAX_NODES + 1
     known[id(node)] = size = 1 + sum(_size(child, known, where) for child in children(node))
     return size

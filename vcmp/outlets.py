@@ -1,11 +1,12 @@
 """stdout and stderr without secrets, and in a log without commands, whoever writes to them.
 
-An agent may print its headers or what a model said, and what goes wrong in a thread of its own is
-printed by Python. So the two streams are the last place where a secret is looked for, and where a
-command of a CI system is made a harmless line. A line that is written in pieces is looked at as a
-whole.
+An agent may print its headers or what a model said, token by token, and what goes wrong in a thread
+of its own is printed by Python. So the two streams are the last place where a secret is looked for,
+and where a command of a CI system is made a harmless line. A line that is written in pieces is
+looked at as a whole.
 """
 
+import atexit
 import io
 import sys
 from typing import Any, TextIO
@@ -15,25 +16,29 @@ from vcmp.secrets import mask
 
 
 class Outlet:
-    """A text stream that holds a line back until it is complete, or flushed, and masks it.
+    """A text stream that holds a line back until it is complete, and masks it.
 
-    Where it is no terminal, a carriage return ends a line, as those who read logs take it.
+    On a terminal, flushing lets out what is held: somebody waits for it. In a log it does not, as
+    `::` and a key come in pieces from those who print what a model streams. There a carriage return
+    ends a line, as those who read logs take it.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._log = not stream.isatty()
-        self._held = ""
+        self._held: list[str] = []
+        self.buffer = _Bytes(self)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
         """Take a piece of text; complete lines go out."""
-        self._held += text
-        end = max(self._held.rfind("\n"), self._held.rfind("\r")) + 1
+        end = max(text.rfind("\n"), text.rfind("\r")) + 1
         if end:
-            lines, self._held = self._held[:end], self._held[end:]
-            self._let_out(lines)
+            self._held.append(text[:end])
+            self.finish()
+        if text[end:]:
+            self._held.append(text[end:])
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -42,14 +47,17 @@ class Outlet:
             self.write(line)
 
     def flush(self) -> None:
-        """Let out what is held back, and flush the stream."""
-        held, self._held = self._held, ""
-        if held:
-            self._let_out(held)
+        """Flush the stream; on a terminal, let out what is held back, too."""
+        if not self._log:
+            self.finish()
         self._stream.flush()
 
-    def _let_out(self, text: str) -> None:
-        text = mask(text)
+    def finish(self) -> None:
+        """Let out what is held, such as a last line that has no end."""
+        held, self._held = self._held, []
+        if not held:
+            return
+        text = mask("".join(held))
         if self._log:
             text = printable(text.replace("\r\n", "\n").replace("\r", "\n"))
         self._stream.write(text)
@@ -58,9 +66,30 @@ class Outlet:
         return getattr(self._stream, name)
 
 
+class _Bytes:
+    """What writes bytes to a stream: they go the way of its text."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+
+    def write(self, content: Any) -> int:
+        data = bytes(content)
+        self._outlet.write(data.decode("utf-8", "backslashreplace"))
+        return len(data)
+
+    def flush(self) -> None:
+        self._outlet.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._outlet, name)
+
+
 def guard_outlets() -> None:
     """Put an outlet before stdout and stderr for the rest of the process."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, Outlet):
-            setattr(sys, name, Outlet(stream))
+            outlet = Outlet(stream)
+            atexit.register(outlet.finish)
+            for each in (name, f"__{name}__"):
+                setattr(sys, each, outlet)

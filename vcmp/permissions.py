@@ -19,6 +19,8 @@ MLFLOW = (
     "mlflow.genai.scorers",
     *(f"mlflow.genai.scorers.{kit}" for kit in ("deepeval", "phoenix", "ragas", "trulens")),
 )
+NO_CODE = ("conf", "outputs")
+"""Folders of the project that are changed without a look for code."""
 FOREIGN_STATE = "mlflow.genai.scorers.registry"
 """Reads scorers, which are code, from a store, and deletes them there."""
 
@@ -68,7 +70,7 @@ class Permissions:
         """
         root = self.project.resolve()
         folder, file = root / top, root / f"{top}.py"
-        if not (folder.is_dir() or file.is_file()) or is_taken(top):
+        if not (folder.is_dir() or file.is_file()) or is_taken(top) or top in NO_CODE:
             return False
         return all(p.resolve() in (folder / "__init__.py", folder, file) for p in _places(top))
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from vcmp.types import TIE, Case, Dataset, Evaluation, Plan, Preference, Result
 
+INTERRUPTED = "the judge was not asked: the run was interrupted"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
@@ -71,7 +73,7 @@ def make_round(
         plan: Of the candidate; the judge is asked in the same order of cases.
         given: What the judge has said already, before the sweep was ended.
     """
-    said = {(each.case_id, each.repeat): each for each in given if each.value is not None}
+    said = {(e.case_id, e.repeat): e for e in given if e.error != INTERRUPTED}
     found = [
         settle(metric, pair) or said.get((pair.case.id, pair.candidate.repeat)) for pair in both
     ]
@@ -138,9 +140,6 @@ def _preference(metric: str, case_id: str, repeat: int, result: Result) -> Prefe
         error=error,
         agreement=given.get("agreement"),
     )
-
-
-INTERRUPTED = "the judge was not asked: the run was interrupted"
 
 
 def complete(

@@ -2,11 +2,12 @@
 
 Known are the values of environment variables with a key-like name, of those that the configuration
 names (`provider.api_key_env`), and the passwords in addresses that variables hold. Each is found in
-its plain form, percent-encoded, in base64 at any place of a longer text, in hexadecimal, as Python
-shows it, and as it stands in JSON, twice over too.
+its plain form, percent-encoded, in base64 at any place of a longer text, in base32, in hexadecimal,
+as Python shows it, as text and as bytes, in HTML, and as it stands in JSON, three times over too.
 """
 
 import base64
+import html
 import json
 import os
 import re
@@ -16,7 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
-_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
+_VARIABLE = re.compile(
+    r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|BEARER|COOKIE|WEBHOOK|AUTH(?!OR)"
+    r"|(^|_)(PASS(PHRASE|CODE)?|PAT)(_|$)|\wPWD$",
+    re.IGNORECASE,
+)
 _COUNT = re.compile(r"(MAX|MIN|NUM|N)_\w*TOKENS?$|TOKENIZER", re.IGNORECASE)
 _MIN_LENGTH = 12
 """Shorter values would be found in harmless text."""
@@ -139,13 +144,19 @@ def _lines(secret: str) -> list[str]:
 
 def _forms(secret: str) -> Iterator[str]:
     content = secret.encode("utf-8", "surrogateescape")
-    for escaped in (quote(content), quote(content, safe=""), quote_plus(content)):
+    everything = "".join(f"%{byte:02X}" for byte in content)
+    for escaped in (quote(content), quote(content, safe=""), quote_plus(content), everything):
         yield from (escaped, re.sub("%..", lambda found: found[0].lower(), escaped))
-    yield content.hex()
-    for written in (secret, repr(secret)[1:-1]):
+    yield from (content.hex(), content.hex().upper(), base64.b32encode(content).decode().strip("="))
+    in_page = html.escape(secret)
+    numbered = in_page.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+    yield from (in_page, numbered, html.escape(secret, quote=False))
+    for written in (secret, repr(secret)[1:-1], repr(content)[2:-1]):
         for ascii in (True, False):
-            once = json.dumps(written, ensure_ascii=ascii)[1:-1]
-            yield from (written, once, json.dumps(once, ensure_ascii=ascii)[1:-1])
+            nested = written
+            for _ in range(4):
+                yield nested
+                nested = json.dumps(nested, ensure_ascii=ascii)[1:-1]
     if len(content) >= _MIN_LENGTH:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             for shift in range(3):

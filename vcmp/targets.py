@@ -17,7 +17,7 @@ from typing import Any
 
 from vcmp import sources
 from vcmp.errors import ConfigError, VcmpError, suggest
-from vcmp.permissions import Permissions, is_taken
+from vcmp.permissions import NO_CODE, Permissions, is_taken
 
 PACKAGES = ("vcmp.gates", "vcmp.judges", "vcmp.scorers", "mlflow.genai.scorers")
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -119,6 +119,10 @@ class Builder:
             return ConfigError(
                 f"{told} in a module whose name is also one of Python's own.\n"
                 f"  Rename {root} in your project."
+            )
+        if root in NO_CODE:
+            return ConfigError(
+                f"{told} code in {root}/, where nobody looks for it. Move it into agents/."
             )
         return ConfigError(
             f"{told} outside of the project and of vcmp.\n"

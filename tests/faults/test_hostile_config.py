@@ -226,6 +226,9 @@ def test_a_folder_given_beside_conf_is_looked_through(write: Write, inside: Path
         ("a: " + "[" * 100_000, "nested more than 50 deep. Write it flat."),
         ("a: !!python/object/apply:os.system [touch owned]", "is no plain value"),
         ("a: !evil 1", "'!evil' is no plain value. Remove the tag."),
+        ("a: " + "9" * 5_000, "a number of 5,000 characters. Put it in quotation marks."),
+        ("a: 1" + ":59" * 300_000, "a number of 900,001 characters. Put it in quotation marks."),
+        ("a: '" + "${b" * 30_000 + "}'", "${…} stands in ${…} more than 10 deep. Write it flat."),
         ("a: 1\n---\nhydra: {}", "not YAML (but found another document)"),
     ],
 )
@@ -379,6 +382,24 @@ def test_a_target_that_may_not_be_named(write: Write, inside: Path, name: str):
         lines = str(caught.value).splitlines()
         assert len(lines) == 2
         assert f"_target_ {name!r} is " in lines[0]
+
+
+@pytest.mark.parametrize("folder", ["conf", "outputs"])
+def test_code_beside_a_configuration_is_not_run(
+    write: Write, inside: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+):
+    """Python would import it: a folder without `__init__.py` is a package."""
+    write(f"{folder}/evil.py", "open('owned', 'w')\ndef answer(question): return question\n")
+    others = [place for place in sys.path if not (Path(place) / "conf").is_dir()]
+    monkeypatch.setattr("sys.path", [str(inside), *others])
+
+    with pytest.raises(ConfigError) as caught:
+        Builder(inside).build({"_target_": f"{folder}.evil.answer", "_partial_": True}, "agent=x")
+
+    assert str(caught.value) == (
+        f"agent=x: _target_ '{folder}.evil.answer' is code in {folder}/, where nobody looks for it."
+        " Move it into agents/."
+    )
 
 
 def test_a_folder_called_like_a_module_of_python_is_told_to_be_renamed(write: Write, inside: Path):
@@ -565,6 +586,25 @@ def test_a_dataset_that_attacks_its_reader(write: Write, name: str, text: str, m
         datasets.load(Path(name))
 
     assert message in str(caught.value)
+
+
+def test_a_dataset_that_is_no_plain_file(inside: Path):
+    """A pipe would be waited for, and a device has no end."""
+    os.mkfifo("pipe.jsonl")
+    Path("zero.jsonl").symlink_to("/dev/zero")
+
+    for name in ("pipe.jsonl", "zero.jsonl"):
+        with pytest.raises(DatasetError) as caught:
+            datasets.load(Path(name))
+        assert str(caught.value) == f"{name}: no plain file. Name a file of cases."
+
+
+@pytest.mark.parametrize("number", ["1" + ":59" * 100_000, "9" * 5_000])
+def test_a_dataset_with_a_number_that_takes_minutes_to_read(write: Write, number: str):
+    write("x.yaml", f"- inputs: {{n: {number}}}\n")
+
+    with pytest.raises(DatasetError, match=r"x.yaml:1: not YAML \(a number has too many digits\)"):
+        datasets.load(Path("x.yaml"))
 
 
 def test_aliases_of_a_dataset_are_counted(write: Write):

@@ -10,14 +10,19 @@ from tests.faults.hostile import COMMANDS
 from tests.faults.test_hostile_content import check_log
 
 AGENT = '''
-import asyncio, threading
+import asyncio, sys, threading
 
 COMMANDS = {commands!r}
 
 async def answer(question, kind):
-    """Say, print and raise commands: in a case, in a task and in a thread that nobody waits for."""
+    """Say, print, stream and raise commands: in a case, a task, a thread nobody waits for."""
     text = COMMANDS[int(question)]
-    print(text.encode(errors="replace").decode())
+    shown = text.encode(errors="replace")
+    print(shown.decode())
+    for stream in (sys.stdout, sys.__stderr__):
+        for letter in shown.decode():
+            print(letter, end="", flush=True, file=stream)
+        stream.buffer.write(b"\\n" + shown + b"\\n")
     if kind == "fails":
         asyncio.create_task(fail(text))
         thread = threading.Thread(target=fail_at_once, args=[text])

@@ -53,3 +53,86 @@ def test_the_process_of_a_baseline_ends_with_the_sweep(
     assert len(server.requests) == n_requests
     assert processes_in(tmp_path) == []
     assert list(tmp_path.glob("vcmp-*")) == []
+
+
+AGENTS = """\
+import subprocess, sys, time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+from openai import OpenAI
+
+
+def ask(question):
+    message = {"role": "user", "content": question}
+    OpenAI().chat.completions.create(model="gpt-4o-mini", messages=[message])
+
+
+def tool(question):
+    ask(question)
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(100)"])
+
+
+def processes(question):
+    ask(question)
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(time.sleep, [100, 100]))
+
+
+def threads(question):
+    ask(question)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(time.sleep, [100, 100]))
+
+
+async def blocking(question):
+    ask(question)
+    time.sleep(100)
+"""
+
+
+def interrupt(project: Path, agent: str, number: int, signals: int = 1) -> tuple[int, str, float]:
+    """Exit code, what was printed, and the seconds it took after the first of the signals."""
+    (project / "agents/busy.py").write_text(AGENTS, encoding="utf-8")
+    node = f"_target_: agents.busy.{agent}\n_partial_: true\n"
+    (project / "conf/agent/busy.yaml").write_text(node, encoding="utf-8")
+    with OpenAIServer() as server, (project.parent / "out.txt").open("w") as out:
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "vcmp", "agent=busy", "baseline=null", "concurrency=1",
+                "provider=compatible", f"provider.base_url={server.base_url}", "tracking=none",
+            ],
+            cwd=project, stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        while not server.requests:
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(1)
+        began = time.monotonic()
+        for _ in range(signals):
+            process.send_signal(number)
+            time.sleep(0.1)
+        code = process.wait(timeout=30)
+    return code, Path(out.name).read_text("utf-8"), time.monotonic() - began
+
+
+@pytest.mark.parametrize("agent", ["tool", "processes", "threads", "blocking"])
+def test_an_interrupt_ends_what_an_agent_has_started(project: Path, agent: str):
+    """Tools, pools, and the process itself where its loop is blocked: none goes on."""
+    code, out, took = interrupt(project, agent, signal.SIGTERM)
+
+    assert code == 143
+    assert took < 5
+    assert processes_in(project) == []
+    (folder,) = (project / "outputs").glob("2*")
+    assert out.count("go on: ") == 1
+    assert out.endswith(f"\ngo on:     vcmp resume outputs/{folder.name}\n")
+
+
+def test_a_second_interrupt_tells_how_it_goes_on(project: Path):
+    code, out, took = interrupt(project, "tool", signal.SIGINT, signals=2)
+
+    assert code == 130
+    assert took < 3
+    assert processes_in(project) == []
+    (folder,) = (project / "outputs").glob("2*")
+    assert out.endswith(f"\ngo on:     vcmp resume outputs/{folder.name}\n")

@@ -190,6 +190,7 @@ def test_the_budget_is_kept(project: Path, vcmp: Run, bound: str, said: str, mos
 
     assert done.returncode == 4
     assert f"stopped: budget: {said}" in done.stdout
+    assert f"stopped: {server.n_requests} of 40 results are kept in " in done.stdout
     assert server.n_requests <= most
     assert len(rows(project)) == server.n_requests
 

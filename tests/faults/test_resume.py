@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import ROOT, Run
 from tests.openai_server import OpenAIServer
+from vcmp.testing import Fault, FaultServer, Received, faults
 
 TIMES = {"started_s", "latency_s", "waited_s", "id", "created"}
 CONCURRENCY = 4
@@ -127,6 +130,111 @@ def test_an_answer_is_not_asked_for_again_while_judges_score_it(project: Path, v
     assert not list(folder.glob("*/answers.jsonl"))
 
 
+def test_answers_without_results_survive_a_resume_that_is_refused(project: Path, vcmp: Run):
+    """They are paid for; a mistake in the code is put right and the sweep goes on."""
+    held = [True]
+
+    def answer(messages: Any, body: Any) -> str:
+        judged = "response_format" in body
+        time.sleep(30 if judged and held[0] else 0)
+        return " ".join(message["content"] for message in messages)
+
+    with OpenAIServer(answer) as server:
+        process = begin(project, server.base_url, "scorers=judged", "dataset.limit=4")
+        while not list(project.glob("outputs/2*/*/answers.jsonl")):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        held.clear()
+        folder = sweep_of(project)
+        agent = project / "agents/support.py"
+        agent.write_text(agent.read_text("utf-8") + "\n# better\n", encoding="utf-8")
+        done = vcmp("resume", f"outputs/{folder.name}")
+
+    assert done.returncode == 2
+    assert not list(folder.glob("*/results.jsonl"))
+    assert list(folder.glob("*/answers.jsonl"))
+
+
+def test_a_result_that_the_agent_has_rescued_is_kept_at_once(project: Path, vcmp: Run):
+    """An agent that has another model to ask loses nothing when the process is killed."""
+    (project / "agents/rescued.py").write_text(
+        "from openai import OpenAI, OpenAIError\n\n\n"
+        "def answer(question):\n"
+        "    messages = [{'role': 'user', 'content': question}]\n"
+        "    try:\n"
+        "        OpenAI().chat.completions.create(model='forbidden', messages=messages)\n"
+        "    except OpenAIError:\n"
+        "        OpenAI().chat.completions.create(model='fine', messages=messages)\n"
+        "    return 'Hello.'\n",
+        encoding="utf-8",
+    )
+    node = "_target_: agents.rescued.answer\n_partial_: true\n"
+    (project / "conf/agent/rescued.yaml").write_text(node, encoding="utf-8")
+
+    def choose(request: Received) -> Fault:
+        refused = request.body["model"] == "forbidden" and request.number % 5 > 0
+        return faults.forbidden() if refused else faults.answer()
+
+    with FaultServer(choose=choose, latency_s=0.02) as server:
+        process = begin(project, server.url, "agent=rescued", "baseline=null", "concurrency=1")
+        while server.n_requests < 20:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        n_requests = server.n_requests
+
+    folder = sweep_of(project)
+    kept = rows(folder / "0")
+    assert sum(len(row["calls"]) for row in kept) >= n_requests - 2
+
+
+@pytest.mark.parametrize(("scorers", "in_flight"), [("judged", 26), ("preferred", 6)])
+def test_a_judge_that_said_nothing_of_use_is_not_asked_again(
+    project: Path, vcmp: Run, scorers: str, in_flight: int
+):
+    """Three replies that nobody can read are paid for, and the pair is unscored for good."""
+
+    def choose(request: Received) -> Fault:
+        judged = "response_format" in request.body
+        return faults.invalid_json() if judged else faults.answer(lambda r: str(r.body["messages"]))
+
+    more = (f"scorers={scorers}", "dataset.limit=4", "concurrency=1")
+    with FaultServer(choose=choose, latency_s=0.02) as server:
+        quiet = vcmp(*settings(server.url), *more)
+        n_quiet = server.n_requests
+        (other,) = (project / "outputs").glob("2*")
+        process = begin(project, server.url, *more)
+        while server.n_requests < 1.8 * n_quiet:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        (folder,) = (path for path in (project / "outputs").glob("2*") if path != other)
+        done = vcmp("resume", f"outputs/{folder.name}")
+
+    assert (quiet.returncode, done.returncode) == (0, 0), done.stderr
+    assert server.n_requests <= 2 * n_quiet + in_flight
+    name = "results.jsonl" if scorers == "judged" else "preferences.jsonl"
+    found, wanted = (sorted(map(json.dumps, rows(f / "0", name))) for f in (folder, other))
+    assert found == wanted
+
+
+def test_an_interrupt_after_the_last_answer_tells_how_it_goes_on(project: Path):
+    with OpenAIServer() as server:
+        process = begin(project, server.base_url, "dataset.limit=20", bufsize=1)
+        assert process.stdout
+        while "evaluating 40 of 40" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+
+    if process.returncode == 143:  # it was not over yet
+        assert out.splitlines()[-1] == f"go on:     vcmp resume outputs/{sweep_of(project).name}"
+
+
 def test_an_interrupted_sweep_tells_how_it_goes_on(project: Path, vcmp: Run):
     with OpenAIServer(delay_s=0.05) as server:
         process = begin(project, server.base_url)
@@ -147,14 +255,8 @@ def test_an_interrupted_sweep_tells_how_it_goes_on(project: Path, vcmp: Run):
 
 def test_a_full_disk_keeps_what_is_finished(project: Path, vcmp: Run):
     """No half line, no half file, exit code 4, and the way to go on."""
-    n_bytes = 60_000
-
-    def small_files() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
-
     with OpenAIServer() as server:
-        process = begin(project, server.base_url, preexec_fn=small_files)
+        process = begin(project, server.base_url, preexec_fn=small_files(60_000))
         _, err = process.communicate(timeout=60)
         folder = sweep_of(project)
         kept = [len(rows(folder / job)) for job in "01"]
@@ -168,6 +270,52 @@ def test_a_full_disk_keeps_what_is_finished(project: Path, vcmp: Run):
     assert done.returncode == 0, done.stderr
     assert repeated <= CONCURRENCY + 1
     assert not list(folder.rglob("*.new"))
+
+
+def small_files(n_bytes: int) -> Callable[[], None]:
+    """What a process does to meet a full disk at a file of so many bytes."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    return limit
+
+
+def test_a_disk_that_is_full_from_the_start_is_no_mistake_of_the_user(project: Path):
+    with OpenAIServer() as server:
+        process = begin(project, server.base_url, preexec_fn=small_files(500))
+        _, err = process.communicate(timeout=60)
+
+    assert (process.returncode, len(server.requests)) == (4, 0)
+    assert err == "vcmp: File too large. Make room or give access, and run it again.\n"
+
+
+def test_a_full_disk_leaves_no_half_report(project: Path, vcmp: Run):
+    with OpenAIServer() as server:
+        process = begin(project, server.base_url, "dataset.limit=3", preexec_fn=small_files(8_000))
+        _, err = process.communicate(timeout=60)
+        folder = sweep_of(project)
+        done = vcmp("resume", f"outputs/{folder.name}")
+
+    assert process.returncode == 4
+    assert "report.html: cannot be written (File too large)" in err
+    assert not list(folder.rglob("*.new"))
+    assert (done.returncode, len(server.requests)) == (0, 6)
+    assert (folder / "report.html").read_text("utf-8").endswith("</html>\n")
+
+
+def test_a_log_that_cannot_be_written_is_a_full_disk_too(project: Path):
+    with OpenAIServer() as server, open("/dev/full", "w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "vcmp", *settings(server.base_url), "dataset.limit=3"],
+            cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True, check=False,
+            stdout=full, stderr=subprocess.PIPE, timeout=60,
+        )  # fmt: skip
+
+    assert process.returncode == 4
+    assert process.stderr.startswith("vcmp: No space left on device.")
+    assert not server.requests  # nothing was paid for
 
 
 def test_a_finished_sweep_asks_nothing(project: Path, vcmp: Run):

@@ -6,7 +6,10 @@ looked for in its plain form alone is found in the easy half of the places.
 """
 
 import base64
+import html
+import io
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -45,6 +48,9 @@ def spellings(key: str) -> Iterator[str]:
     escaped = json.dumps(key)[1:-1]
     yield from (key, escaped, json.dumps(escaped)[1:-1], repr(key)[1:-1])
     yield from (quote(key), quote(key, safe="").lower(), key.encode().hex())
+    yield from (json.dumps(json.dumps(escaped)[1:-1])[1:-1], key.encode().hex().upper())
+    yield from (html.escape(key), html.escape(key, quote=False), repr(key.encode())[2:-1])
+    yield from ("".join(f"%{b:02x}" for b in key.encode()), base64.b32encode(key.encode()).decode())
     for before in ("", "a", "ab"):  # the end of a base64 text depends on what follows
         encoded = base64.b64encode((before + key).encode()).decode()
         yield encoded[4 if before else 0 : -4]
@@ -54,7 +60,7 @@ def spellings(key: str) -> Iterator[str]:
 NEEDLES = sorted({s for key in (KEY, GATEWAY, PASSWORD, LINE, UNKNOWN) for s in spellings(key)})
 
 LEAKY = """
-import asyncio, base64, json, logging, os, sys, threading, urllib.parse, warnings
+import asyncio, base64, html, json, logging, os, sys, threading, urllib.parse, warnings
 import mlflow
 from openai import AsyncOpenAI
 
@@ -98,7 +104,10 @@ class Agent:
         basic = base64.b64encode(f"user:{KEY}".encode()).decode()
         return " ".join([basic, urllib.parse.quote(KEY), KEY.encode().hex(), UNKNOWN,
             json.dumps({"a": json.dumps({"k": KEY})}),
-            base64.urlsafe_b64encode(KEY.encode()).decode()])
+            base64.urlsafe_b64encode(KEY.encode()).decode(), html.escape(KEY), repr(KEY.encode()),
+            KEY.encode().hex().upper(), base64.b32encode(KEY.encode()).decode(),
+            "".join(f"%{b:02x}" for b in KEY.encode()),
+            json.dumps({"a": json.dumps({"b": json.dumps({"k": KEY})})})])
 
     async def do_structure(self):
         return {KEY: [{"deep": KEY}], "pem": os.environ["SIGNING_KEY"], "words": "the end"}
@@ -314,6 +323,12 @@ def test_a_composed_configuration_is_shown_without_keys(vcmp: Run, project: Path
         ("DB", "mysql://root:s3cr3t-pw@db", True),
         ("DB", "mysql://root:pw@db", True),
         ("LANGUAGE", "a-long-harmless-value", False),
+        ("GITLAB_PAT", "a-long-harmful-value", True),
+        ("DB_PASS", "a-long-harmful-value", True),
+        ("ROOT_PWD", "a-long-harmful-value", True),
+        ("PWD", "a-long-harmless-value", False),
+        ("HTTP_AUTH", "a-long-harmful-value", True),
+        ("GIT_AUTHOR_NAME", "a-long-harmless-value", False),
         ("MAX_TOKENS_KEY", "x" * 40, True),
     ],
 )
@@ -345,15 +360,44 @@ def test_what_only_looks_a_little_like_a_key_stands(text: str):
     assert mask(text) == text
 
 
-def test_an_outlet_looks_at_whole_lines(capsys: pytest.CaptureFixture[str]):
-    outlet = Outlet(sys.stdout)
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+def test_an_outlet_looks_at_whole_lines(kind: type[io.StringIO]):
+    """A terminal shows at once what is flushed; a log has time."""
+    stream = kind()
+    outlet = Outlet(stream)
 
     outlet.write("one sk-abcd")
     outlet.write("efgh12345678\ntwo")
-    assert capsys.readouterr().out == "one sk-***\n"
+    assert stream.getvalue() == "one sk-***\n"
     outlet.flush()
+    assert stream.getvalue().endswith("\ntwo") is (kind is Terminal)
+    outlet.finish()
 
-    assert capsys.readouterr().out == "two"
+    assert stream.getvalue() == "one sk-***\ntwo"
+
+
+def test_a_key_that_a_model_streams_is_masked_in_a_log():
+    """Agents print tokens as they come: piece by piece, and flushed."""
+    code = """
+import os, sys, vcmp.outlets
+vcmp.outlets.guard_outlets()
+for letter in os.environ["MY_API_KEY"]:
+    print(letter, end="", flush=True)
+sys.stdout.buffer.write(b" " + os.environb[b"MY_API_KEY"])
+sys.stdout.buffer.flush()
+print(os.environ["MY_API_KEY"], file=sys.__stdout__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **ENVIRONMENT},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout == "${MY_API_KEY} ${MY_API_KEY}${MY_API_KEY}\n"
 
 
 def test_a_line_without_an_end_is_not_lost():

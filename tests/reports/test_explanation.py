@@ -99,7 +99,8 @@ def undecided(**more):
 def test_too_little_evidence_asks_for_repeats_with_a_command_to_paste():
     """Repeats cost fewer answers here, so they come first; both would do."""
     told = judged(
-        "inconclusive", undecided(needed_cases=411, needed_repeats=4, visible_loss=0.0873)
+        "inconclusive",
+        undecided(needed_cases=411, needed_repeats=4, if_unchanged=True, visible_loss=0.0873),
     )
 
     assert told.step == "run it with 4 repeats, or add 409 cases to support (411 in all)"
@@ -128,14 +129,27 @@ def test_a_command_with_repeats_gets_others():
 def test_where_repeats_would_not_help_only_cases_are_asked_for():
     """One of two findings cannot be decided by repeats, so none is offered."""
     found = [
-        undecided(needed_cases=30, needed_repeats=4, visible_loss=0.1),
+        undecided(needed_cases=30, needed_repeats=4, if_unchanged=True, visible_loss=0.1),
         finding("error_rate <= 0.05", "inconclusive", metric="error_rate", needed_cases=59),
     ]
     told = judged("inconclusive", *found)
 
     assert told.step == "add 57 cases to support (59 in all)"
     assert told.command == ""
-    assert told.remark.startswith("That decides in 4 of 5 runs if it goes on like this.")
+    assert told.remark.startswith(
+        "That decides in 4 of 5 runs if the versions are equally good and all else goes on like "
+        "this. A loss"
+    )
+
+
+def test_cases_for_a_gain_suppose_that_it_goes_on_like_this():
+    """However many cases, none shows a gain between versions that are equally good."""
+    found = undecided(needed_cases=30, visible_loss=0.1)
+
+    assert judged("inconclusive", found).remark == (
+        "That decides in 4 of 5 runs if it goes on like this. "
+        "A loss of 0.100 or more would already have shown."
+    )
 
 
 @pytest.mark.parametrize("needed", [None, 2])

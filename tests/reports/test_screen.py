@@ -207,7 +207,13 @@ def test_several_candidates_have_a_number_and_a_step_each():
 def test_a_command_to_be_typed_stands_on_a_line_of_its_own():
     sides = evaluation({"a": 1.0}), evaluation({"a": 1.0}, variant="empathetic")
     found = finding(
-        "x", "inconclusive", needed_cases=42, needed_repeats=4, visible_loss=0.09, rollout=0.0
+        "x",
+        "inconclusive",
+        needed_cases=42,
+        needed_repeats=4,
+        if_unchanged=True,
+        visible_loss=0.09,
+        rollout=0.0,
     )
     told = conclusion(*sides, outcome="inconclusive", findings=[found], reason="too few")
 

@@ -37,6 +37,8 @@ def load(path: Path, *, name: str = "", limit: int | None = None) -> Dataset:
     if not path.exists():
         raise DatasetError(f"{path}: no such file.{_nearest(path)}")
     form = _format_of(path)
+    if not path.is_file():
+        raise DatasetError(f"{path}: no plain file. Name a file of cases.")
     if path.stat().st_size > MAX_BYTES:
         raise DatasetError(
             f"{path}: {path.stat().st_size:,} bytes; a dataset may have {MAX_BYTES:,}. Split it."

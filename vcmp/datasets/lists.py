@@ -19,6 +19,9 @@ from vcmp.errors import DatasetError
 MAX_NODES = 1_000_000
 """Values a YAML file may expand to: nine lines of aliases can stand for a thousand million."""
 
+MAX_DIGITS = 1_000
+"""Characters of a number in YAML: the time that `1:59:59:…` takes grows with their square."""
+
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -138,6 +141,12 @@ _DECODER = json.JSONDecoder(
 
 
 class _Loader(yaml.SafeLoader):
+    def construct_scalar(self, node: Any) -> Any:
+        is_number = node.tag.endswith((":int", ":float"))
+        if is_number and len(node.value) > MAX_DIGITS:
+            raise _SlipError("a number has too many digits")
+        return super().construct_scalar(node)
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         for key, n in keys.items():

@@ -8,18 +8,26 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
+
+from vcmp import descendants
 
 GRACE_S = 3.0
 """Seconds that cases in flight get to finish after an interrupt."""
 
 
 class Interrupt:
-    """Remembers that someone asked to stop, and who."""
+    """Remembers that someone asked to stop, and who.
 
-    def __init__(self) -> None:
+    Args:
+        farewell: Called before the process is ended at once, perhaps within a signal handler.
+    """
+
+    def __init__(self, farewell: Callable[[], None] = lambda: None) -> None:
+        self._farewell = farewell
         self.signal = 0
         """Number of the signal that came; 0 while none did."""
         self.reason = ""
@@ -40,6 +48,12 @@ class Interrupt:
     def requested(self) -> bool:
         return self.signal != 0 or self.reason != ""
 
+    def end_process(self) -> NoReturn:
+        """End this process, and those that agents have started, at once."""
+        self._farewell()
+        descendants.end_all()
+        os._exit(128 + self.signal)
+
 
 @contextmanager
 def heeded(interrupt: Interrupt, workers: Sequence[asyncio.Task[None]]) -> Iterator[None]:
@@ -50,18 +64,20 @@ def heeded(interrupt: Interrupt, workers: Sequence[asyncio.Task[None]]) -> Itera
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    loop = asyncio.get_running_loop()
+    loop, own = asyncio.get_running_loop(), os.getpid()
 
     def cancel() -> None:
         for worker in workers:
             worker.cancel()
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        if interrupt.signal:
+        if os.getpid() != own:  # an agent's fork, which has this handler too
             os._exit(128 + number)
+        if interrupt.signal:
+            interrupt.end_process()
         interrupt.signal = number
         loop.call_soon_threadsafe(loop.call_later, GRACE_S, cancel)
-        threading.Thread(target=_end_blocked, args=(loop, number), daemon=True).start()
+        threading.Thread(target=_end_blocked, args=(loop, interrupt), daemon=True).start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -71,7 +87,7 @@ def heeded(interrupt: Interrupt, workers: Sequence[asyncio.Task[None]]) -> Itera
             signal.signal(number, handler)
 
 
-def _end_blocked(loop: asyncio.AbstractEventLoop, number: int) -> None:
+def _end_blocked(loop: asyncio.AbstractEventLoop, interrupt: Interrupt) -> None:
     """End the process when the loop does not turn any more: an async agent blocks it.
 
     Every finished row is on disk by then.
@@ -79,4 +95,4 @@ def _end_blocked(loop: asyncio.AbstractEventLoop, number: int) -> None:
     turned = threading.Event()
     loop.call_soon_threadsafe(turned.set)
     if not turned.wait(GRACE_S + 1):
-        os._exit(128 + number)
+        interrupt.end_process()

@@ -59,12 +59,19 @@ def evaluate(
         EvaluationError: An agent ended the event loop.
     """
     limits = limits or Limits()
+    interrupt = interrupt or Interrupt()
     loop = _Loop(
         plans=plans,
         limits=limits,
         on_result=on_result,
-        runs=Runs(plans=plans, deadline_s=limits.case_deadline_s, capture=capture, journal=journal),
-        interrupt=interrupt or Interrupt(),
+        runs=Runs(
+            plans=plans,
+            deadline_s=limits.case_deadline_s,
+            capture=capture,
+            journal=journal,
+            interrupt=interrupt,
+        ),
+        interrupt=interrupt,
         looks=looks,
         known=known or {},
     )
@@ -168,7 +175,8 @@ class _Loop:
             result, judged = await self.runs.score(number, case, answer)
             if self.interrupt.requested() and not is_whole(result):
                 return  # it may have failed only because it was being stopped
-            if any(call.failure in BLAMELESS for call in (*calls, *judged)):
+            # what an agent has got over ends nothing, and is paid for
+            if not is_whole(result) and any(c.failure in BLAMELESS for c in (*calls, *judged)):
                 self.held.append((number, result))
             else:
                 self._keep(number, result)

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from vcmp.calls import Call, Failure, Slot, collect
 from vcmp.evaluation.attempts import DeadlineExceeded, answer, attempt, call, is_async
+from vcmp.evaluation.interrupts import Interrupt
 from vcmp.evaluation.outcomes import LACKS, outcome_of
 from vcmp.evaluation.threads import Workers
-from vcmp.evaluation.values import describe, time_awaited, total_usage
+from vcmp.evaluation.values import abridge, describe, time_awaited, total_usage
 from vcmp.types import Case, Plan, Result, Score, Usage
 
 BLAMELESS: frozenset[Failure] = frozenset({"auth", "quota", "connection", "missing", "stopped"})
@@ -52,6 +53,7 @@ class Runs:
     """Wall-clock seconds for an answer, and for each of its scores."""
     capture: Capture | None
     journal: Journal | None
+    interrupt: Interrupt
     threads: Workers = field(default_factory=Workers)
 
     async def answer(self, number: int, case: Case, repeat: int) -> tuple[Result, tuple[Call, ...]]:
@@ -111,7 +113,7 @@ class Runs:
             with collect(_slot(plan, case, answer.repeat, name)) as own:
                 score = await self._judge(plan.scorers[name], case, answer.output)
             calls.extend(own)
-            if self.journal and plan.cards[name].judge and score.value is not None:
+            if self.journal and plan.cards[name].judge and self._is_final(score.value, own):
                 self.journal.scored(number, answer, name, score)
             return score
 
@@ -119,13 +121,19 @@ class Runs:
         scores = {**answer.scores, **given}
         return replace(answer, scores={name: scores[name] for name in plan.scorers}), tuple(calls)
 
+    def _is_final(self, value: float | None, calls: Sequence[Call]) -> bool:
+        """Whether a judge has said all that it will: it may also be none that can be read."""
+        spoiled = self.interrupt.requested() or any(c.failure in BLAMELESS for c in calls)
+        return value is not None or not spoiled
+
     async def _judge(self, scorer: Callable[..., Any], case: Case, output: Any) -> Score:
         score, failure = await attempt(self.deadline_s, call, scorer, self.threads, case, output)
         if failure:
             return Score(value=None, error=describe(failure))
         if not isinstance(score, Score):
-            return Score(value=None, error=f"the scorer returned {score!r}, not a Score")
-        return score
+            told = f"the scorer returned {score!r}, not a Score"
+            return Score(value=None, error=abridge(told))
+        return replace(score, rationale=abridge(score.rationale), error=abridge(score.error))
 
 
 def is_finished(result: Result, plan: Plan) -> bool:

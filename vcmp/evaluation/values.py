@@ -7,8 +7,11 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from vcmp.calls import Call
+from vcmp.secrets import mask
 from vcmp.types import Usage
 
+LONGEST = 20_000
+"""Characters of an error or a rationale that are kept; outputs are kept whole."""
 _MAX_INT = 10**300
 """Larger integers become text: Python refuses to write them as JSON."""
 
@@ -53,7 +56,15 @@ def describe(failure: BaseException) -> str:
         said = str(failure)
     except Exception as error:
         said = f"(its text raises {type(error).__name__})"
-    return f"{type(failure).__name__}: {said}".rstrip(": ").replace("\n", " ")
+    return abridge(f"{type(failure).__name__}: {said}").rstrip(": ").replace("\n", " ")
+
+
+def abridge(text: str) -> str:
+    """The beginning of an error or a rationale that is too long to be kept in every row."""
+    if len(text) <= LONGEST:
+        return text
+    safe = mask(text)  # first: half of a key would not be known as one
+    return f"{safe[:LONGEST]}… ({max(0, len(safe) - LONGEST):,} more characters)"
 
 
 def total_usage(calls: Sequence[Call]) -> Usage:

@@ -37,7 +37,7 @@ def _settle(finding: Finding, question: Question, evidence: Evidence, policy: Po
     if unchanged is evidence or needed is None:
         return _go_on(finding, question, evidence, policy)
     repeats = _needed_repeats(question, needed / evidence.n)
-    finding = replace(finding, needed_cases=needed, needed_repeats=repeats)
+    finding = replace(finding, needed_cases=needed, needed_repeats=repeats, if_unchanged=True)
     if needed <= evidence.n:
         likely = (
             f"{needed:,} cases decide with a chance of {percent(POWER)} if nothing changed, and "

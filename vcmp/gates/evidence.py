@@ -200,7 +200,8 @@ def _unscored(comparison: Comparison, metric: str) -> Lack:
     before, after = comparison.baseline, comparison.candidate
     if key in MEASUREMENTS:
         return _unmeasured(comparison, metric)
-    if key == "error" and not (after.results or after.dataset.cases):  # scores came as a table
+    table = not (after.results or after.dataset.cases)
+    if key == "error" and table:
         return Lack(
             outcome="invalid",
             observed="nobody knows which runs failed: no line is of the scorer 'error'",
@@ -216,6 +217,8 @@ def _unscored(comparison: Comparison, metric: str) -> Lack:
             observed=f"no case was scored on {metric!r}{both}{why}",
             advice=f"Evaluate the {side} with this scorer."
             if one_sided
+            else "Give a line a value on both sides: cases are compared by their case_id."
+            if table
             else "See in the scorer's errors why, mend it and evaluate again.",
         )
     scorers = sorted(after.scorers)

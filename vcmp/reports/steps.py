@@ -149,8 +149,12 @@ def _more(findings: Sequence[Finding], conclusion: Conclusion, n: int, voice: Vo
 
 
 def _if_so(findings: Sequence[Finding]) -> str:
-    alike = all(finding.visible_loss is not None for finding in findings)
-    return "if the versions are equally good" if alike else "if it goes on like this"
+    """What the numbers of cases suppose: a gain is not there to be found between equal versions."""
+    alike = [finding.if_unchanged for finding in findings]
+    if not any(alike):
+        return "if it goes on like this"
+    others = "" if all(alike) else " and all else goes on like this"
+    return f"if the versions are equally good{others}"
 
 
 def _largest(needed: Sequence[int | None]) -> int | None:

@@ -57,8 +57,10 @@ class Finding:
     losses: tuple[Loss, ...] = ()
     """Those behind the alert, where it is about more than this finding's metric and estimate."""
     needed_cases: int | None = None
-    """Of an inconclusive finding: cases that would decide with a chance of 80 % if nothing changed
-    (of a rule about the candidate alone: if it goes on like this); None where none would."""
+    """Of an inconclusive finding: cases that would decide with a chance of 80 %; None where none
+    would."""
+    if_unchanged: bool = False
+    """Whether these would decide if nothing changed, instead of if it goes on like this."""
     needed_repeats: int | None = None
     """Repeats of the same cases that would do as well; None where none would, or nobody knows."""
     visible_loss: float | None = None

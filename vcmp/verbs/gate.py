@@ -22,13 +22,14 @@ def run(options: list[str], overrides: list[str]) -> int:
         sys.path.insert(0, os.getcwd())  # a rule may be the project's own
     from vcmp import conclusions, decisions, reports, tables
     from vcmp.policies import load_policy
+    from vcmp.results.files import replace_file
     from vcmp.secrets import scrub
 
     policy = load_policy(parsed.policy)
     table = tables.read(parsed.scores, parsed.baseline)
     conclusion = decisions.conclude(table, policy)
     if parsed.out:
-        parsed.out.write_text(scrub(reports.verdict_json(conclusion)), encoding="utf-8")
+        replace_file(parsed.out, [scrub(reports.verdict_json(conclusion))])
     console = make_console()
     reports.screen(conclusion, console)
     if parsed.out:
