@@ -177,7 +177,11 @@ def test_a_metric_that_nobody_scored_cannot_pass_a_gate(project: Path, vcmp: Run
 
 @pytest.mark.usefixtures("stored")
 def test_mlflow_scorers_work_as_they_are(project: Path, vcmp: Run):
-    with OpenAIServer(answer, judge=lambda body: {"rationale": "fine", "result": "yes"}) as server:
+    def judge(body: dict[str, Any]) -> dict[str, Any]:
+        known_bad = "nineteen trombones" in json.dumps(body)
+        return {"rationale": "looked", "result": "no" if known_bad else "yes"}
+
+    with OpenAIServer(answer, judge=judge) as server:
         done = vcmp("agent=basic", "scorers=mlflow", "provider=compatible", "gate=none",
                     write_cases(project, 3), f"provider.base_url={server.base_url}")  # fmt: skip
 
