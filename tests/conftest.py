@@ -24,6 +24,10 @@ settings.register_profile("vcmp", deadline=None)  # a busy machine is no defect
 settings.load_profile("vcmp")
 
 ROOT = Path(__file__).parent.parent
+
+# a thousand processes import the same modules: they need not compile them each
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = f"{tempfile.gettempdir()}/vcmp-bytecode"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
