@@ -675,8 +675,7 @@ def test_a_policy_of_another_kind_is_refused():
         ),
         (
             "defaults: [../second]",
-            "defaults name '../second', and there is no such file beside it."
-            " Did you mean 'second'?",
+            "'../second' names a file that is not looked through. Name one of conf/.",
         ),
         (
             "defaults: second",

@@ -88,12 +88,11 @@ def way_on(folder: Path) -> str:
 
 
 def tell_way_on(folder: Path) -> None:
-    """Say how a sweep goes on that is ended at once, where it has paid for anything.
+    """Say how a sweep goes on that is ended at once.
 
     The streams may be in use by what is ended.
     """
-    begun = (folder / "sweep.json").is_file() and any(folder.rglob("*.jsonl"))
-    if sys.stdout is not None and begun:
+    if sys.stdout is not None and (folder / "sweep.json").is_file():
         with suppress(OSError):
             os.write(sys.stdout.fileno(), f"\n{printable(way_on(folder))}\n".encode())
 
@@ -104,7 +103,8 @@ def telling_way_on(folder: Path) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        tell_way_on(folder)
+        if any(folder.rglob("*.jsonl")):  # else nothing is paid for, and nothing is kept
+            tell_way_on(folder)
         raise
 
 
