@@ -419,7 +419,8 @@ def test_what_a_project_defines_may_be_named(write: Write, inside: Path):
     builder = Builder(inside)
 
     for name in ("own.A", "own.A.make", "own.f", "vcmp.gates.NoFailures", "agents.plain.answer"):
-        builder.build({"_target_": name, "_partial_": True}, "agent=x")
+        built = builder.build({"_target_": name, "_partial_": True}, "agent=x")
+        assert built.func.__name__ == ("<lambda>" if name == "own.f" else name.rpartition(".")[2])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Providers that are somewhere else: OpenAI, and whatever speaks its API."""
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -18,7 +19,7 @@ CACHE = "outputs/.cassettes"
 """Folder of replies that are kept to spare money; nobody commits it."""
 
 
-class _Remote:
+class _Remote(ABC):
     """What both have in common."""
 
     def __init__(self, base_url: str, name: str, what: str, cache: bool, cassette: str) -> None:
@@ -38,9 +39,9 @@ class _Remote:
         """Who answers while this is entered."""
         return self._answerer
 
+    @abstractmethod
     def key(self) -> str:
         """What is sent as the key."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         key, url = self.key(), self.base_url
