@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vcmp.console import make_console
 from vcmp.display import printable, visible
-from vcmp.outlets import guard_outlets
+from vcmp.outlets import close_outlets, guard_outlets
 
 COMMANDS = [
     ("::add-mask::x", ": :add-mask::x"),
@@ -83,5 +83,6 @@ def test_a_log_gets_nothing_else_whoever_writes(capfd, monkeypatch):
         monkeypatch.setattr(sys, "stderr", None)
         guard_outlets()
         print("é\r::add-mask::", "\ud800", sep="", flush=True)
+        close_outlets()
 
     assert capfd.readouterr().out == "\\xe9\n: :add-mask::\\u27e8U+D800\\u27e9\n"

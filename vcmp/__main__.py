@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from vcmp import descendants
 from vcmp.cli import INTERRUPTED, main
-from vcmp.outlets import guard_outlets
+from vcmp.outlets import close_outlets, guard_outlets
 
 
 def run() -> None:
@@ -21,9 +21,7 @@ def run() -> None:
 def _leave_at_once(code: int) -> NoReturn:
     """Leave no process behind, and wait for no thread: Python joins those of an agent's pool."""
     descendants.end_all()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    close_outlets()
     os._exit(code)
 
 

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, NoReturn
 from vcmp.console import (
     announce,
     confirm,
-    discard_output,
     make_console,
     present,
     shown,
@@ -34,6 +33,7 @@ from vcmp.console import (
 )
 from vcmp.display import printable
 from vcmp.errors import ConfigError, StorageError, VcmpError, suggest
+from vcmp.outlets import discard_output
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
 from vcmp.screening import arrange, is_override, refuse_keys

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcmp.display import printable
 from vcmp.errors import ConfigError
+from vcmp.outlets import discard_output
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -43,11 +44,6 @@ def make_console() -> "Console":
         return Console(quiet=True)
     width = None if sys.stdout.isatty() else 1000
     return Screen(highlight=False, soft_wrap=True, width=width)
-
-
-def discard_output() -> None:
-    """Let what is still printed go nowhere: nobody reads it any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def announce(sweep: "Sweep", console: "Console") -> None:

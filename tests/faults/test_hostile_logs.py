@@ -10,12 +10,12 @@ from tests.faults.hostile import COMMANDS
 from tests.faults.test_hostile_content import check_log
 
 AGENT = '''
-import asyncio, sys, threading
+import asyncio, os, subprocess, sys, threading
 
 COMMANDS = {commands!r}
 
 async def answer(question, kind):
-    """Say, print, stream and raise commands: in a case, a task, a thread nobody waits for."""
+    """Say, print, stream and raise commands: in a case, a task, a thread, a tool of its own."""
     text = COMMANDS[int(question)]
     shown = text.encode(errors="replace")
     print(shown.decode())
@@ -23,6 +23,9 @@ async def answer(question, kind):
         for letter in shown.decode():
             print(letter, end="", flush=True, file=stream)
         stream.buffer.write(b"\\n" + shown + b"\\n")
+    for descriptor in (1, 2):
+        os.write(descriptor, b"\\n" + shown + b"\\n")
+    subprocess.run(["tee", "/dev/stderr"], input=b"\\ntool: " + shown + b"\\n" + shown, check=True)
     if kind == "fails":
         asyncio.create_task(fail(text))
         thread = threading.Thread(target=fail_at_once, args=[text])
@@ -77,7 +80,7 @@ def check_output(text: str) -> None:
 
 @pytest.mark.usefixtures("hostile")
 def test_no_command_reaches_the_log_of_a_run(project: Path, vcmp: Run):
-    """Screen, progress, what the agent prints, and what Python says of its tasks and threads."""
+    """Screen, progress, what the agent and its tools print, and what Python says of its threads."""
     done = vcmp("agent=fails,answers", "baseline=answers", "dataset=hostile", "scorers=hostile",
                 "gate=none", "tracking=none", "-m")  # fmt: skip
     (folder,) = (project / "outputs").glob("2*")
@@ -86,6 +89,8 @@ def test_no_command_reaches_the_log_of_a_run(project: Path, vcmp: Run):
     assert done.returncode == again.returncode == 0, done.stderr
     assert f"{len(COMMANDS)} failed" in done.stdout
     assert "ValueError: second" in done.stderr
+    for stream in (done.stdout, done.stderr):
+        assert stream.count("tool: ") == 2 * len(COMMANDS)
     for said in (done.stdout, done.stderr, again.stdout, again.stderr):
         check_output(said)
 

@@ -10,6 +10,7 @@ import html
 import io
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -398,6 +399,37 @@ print(os.environ["MY_API_KEY"], file=sys.__stdout__)
     )  # fmt: skip
 
     assert done.stdout == "${MY_API_KEY} ${MY_API_KEY}${MY_API_KEY}\n"
+
+
+def test_a_key_that_a_tool_prints_is_masked_in_a_log():
+    code = """
+import os, subprocess, vcmp.outlets
+vcmp.outlets.guard_outlets()
+subprocess.run(["sh", "-c", "printenv MY_API_KEY; printenv MY_API_KEY >&2"], check=True)
+os.write(2, b"again " + os.environb[b"MY_API_KEY"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **ENVIRONMENT},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout == "${MY_API_KEY}\n"
+    assert done.stderr == "${MY_API_KEY}\nagain ${MY_API_KEY}"
+
+
+def test_a_tool_that_stays_is_not_waited_for():
+    code = """
+import subprocess, vcmp.outlets
+vcmp.outlets.guard_outlets()
+print(subprocess.Popen(["sleep", "60"], stderr=subprocess.DEVNULL).pid)
+print("last", end="")
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as done:
+        assert done.stdout
+        tool, last = done.stdout.read().split()
+    os.kill(int(tool), signal.SIGKILL)
+
+    assert (last, done.returncode) == (b"last", 0)
 
 
 def test_a_line_without_an_end_is_not_lost():

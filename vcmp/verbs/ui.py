@@ -5,6 +5,7 @@ import os
 import shlex
 
 from vcmp.display import printable
+from vcmp.outlets import close_outlets
 from vcmp.verbs.versions import open_tracker
 
 
@@ -18,4 +19,5 @@ def run(options: list[str], overrides: list[str]) -> int:
     print(printable(shlex.join(command)), flush=True)
     if parsed.print or len(command) == 1:
         return 0
+    close_outlets()
     return os.execv(command[0], command)  # signals then reach the server, and no one else

@@ -1,14 +1,7 @@
-"""stdout and stderr without secrets, and in a log without commands, whoever writes to them.
+"""A text stream without secrets, and in a log without commands of a CI system."""
 
-An agent may print its headers or what a model said, token by token, and what goes wrong in a thread
-of its own is printed by Python. So the two streams are the last place where a secret is looked for,
-and where a command of a CI system is made a harmless line. A line that is written in pieces is
-looked at as a whole.
-"""
-
-import atexit
 import io
-import sys
+import os
 from typing import Any, TextIO
 
 from vcmp.display import printable
@@ -21,10 +14,16 @@ class Outlet:
     On a terminal, flushing lets out what is held: somebody waits for it. In a log it does not, as
     `::` and a key come in pieces from those who print what a model streams. There a carriage return
     ends a line, as those who read logs take it.
+
+    Args:
+        stream: Where it goes.
+        descriptor: What child processes are to write to; that of the stream, if it has one, unless
+            it is named.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, descriptor: int | None = None) -> None:
         self._stream = stream
+        self._descriptor = descriptor
         self._log = not stream.isatty()
         self._held: list[str] = []
         self.buffer = _Bytes(self)
@@ -52,6 +51,11 @@ class Outlet:
             self.finish()
         self._stream.flush()
 
+    def close(self) -> None:
+        """Let out all, such as a last line that has no end; more can be written."""
+        self.finish()
+        self._stream.flush()
+
     def finish(self) -> None:
         """Let out what is held, such as a last line that has no end."""
         held, self._held = self._held, []
@@ -61,6 +65,14 @@ class Outlet:
         if self._log:
             text = printable(text.replace("\r\n", "\n").replace("\r", "\n"))
         self._stream.write(text)
+
+    def fileno(self) -> int:
+        """What child processes write to."""
+        return self._stream.fileno() if self._descriptor is None else self._descriptor
+
+    def discard(self) -> None:
+        """Let all that is still written go nowhere."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -82,14 +94,3 @@ class _Bytes:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._outlet, name)
-
-
-def guard_outlets() -> None:
-    """Put an outlet before stdout and stderr for the rest of the process."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is not None and not isinstance(stream, Outlet):
-            outlet = Outlet(stream)
-            atexit.register(outlet.finish)
-            for each in (name, f"__{name}__"):
-                setattr(sys, each, outlet)
