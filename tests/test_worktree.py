@@ -1,5 +1,6 @@
 """Git worktrees of revisions: none is left behind, and none of the user's is touched."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -25,8 +26,8 @@ with laid_out("HEAD", Path.cwd()) as copy:
 def lay_out(project: Path) -> "tuple[subprocess.Popen[str], Path]":
     """A process that has laid out a tree, and the project's folder in it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", LAY_OUT], cwd=project, env={"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", LAY_OUT], cwd=project, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(project.parent)},
     )  # fmt: skip
     assert process.stdout
     return process, Path(process.stdout.readline().strip())

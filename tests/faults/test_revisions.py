@@ -101,6 +101,9 @@ def test_a_killed_baseline_goes_on_where_it_was(changed: Path, trees: Path):
         resume = ("resume", f"outputs/{folder.name}")
         done = run_vcmp(changed, *resume, env={"TMPDIR": str(trees)})
         repeated = sum(count - 1 for count in asked(server).values())
+        ended = files_of(folder)
+        again = run_vcmp(changed, *resume)
+        n_again = len(server.requests)
 
     with OpenAIServer() as server:
         quiet = run_vcmp(changed, *settings(server.base_url))
@@ -110,7 +113,10 @@ def test_a_killed_baseline_goes_on_where_it_was(changed: Path, trees: Path):
     assert len(left) == 1
     assert (done.returncode, done.stderr) == (quiet.returncode, quiet.stderr) == (0, "")
     assert repeated <= CONCURRENCY
-    ended, wanted = files_of(folder), files_of(other)
+    assert n_again == 2 * N_CASES + repeated
+    assert "is evaluated first" in done.stdout
+    assert "is evaluated first" not in again.stdout
+    wanted = files_of(other)
     assert (
         ended["record"].pop("command").split("provider.base_url")[0]
         == (wanted["record"].pop("command").split("provider.base_url")[0])

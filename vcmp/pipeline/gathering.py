@@ -27,7 +27,7 @@ def gather(sweep: Sweep) -> SweepRecord:
 def _begin(sweep: Sweep) -> Sweep:
     """The sweep with its record saved, unless an earlier run has gathered everything."""
     record = sweep.record
-    if sweep.known and not record.gathering:
+    if sweep.gathered:
         return sweep
     revisions = baselines.resolve(record.baseline, record.anchors, record.revisions)
     record = replace(record, revisions=revisions, gathering=True)
