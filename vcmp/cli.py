@@ -32,6 +32,7 @@ from vcmp.console import (
     telling_way_on,
 )
 from vcmp.display import printable
+from vcmp.errand import Errand
 from vcmp.errors import ConfigError, StorageError, VcmpError, suggest
 from vcmp.outlets import discard_output
 from vcmp.project import enter_project, folder_overrides, new_folder
@@ -129,7 +130,8 @@ def run_sweep(arguments: Sequence[str]) -> int:
     if any(option.split("=")[0] in SHOWS for option in arranged):
         compose(arranged, conf=conf)
         return 0
-    folder = unfinished or new_folder(Path.cwd() / "outputs")
+    errand = Errand.take()
+    folder = unfinished or (errand.folder if errand else new_folder(Path.cwd() / "outputs"))
     try:
         jobs = compose([*arranged, *folder_overrides(folder)], conf=conf)
         if not jobs:
@@ -142,20 +144,23 @@ def run_sweep(arguments: Sequence[str]) -> int:
         command = f"python -m vcmp {shlex.join(given)}"
         settings = settle(jobs, project=Path.cwd(), command=command)
         record = replace(settings.record, arguments=tuple(given))
-        return _run(replace(settings, record=record), folder, resumes=unfinished is not None)
+        settings = replace(settings, record=record)
+        return _run(settings, folder, errand, resumes=unfinished is not None)
     finally:
         # answers that no judge has scored yet are paid for, too
         if not unfinished and not any(folder.rglob("*.jsonl")):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(settings: "Settings", folder: Path, *, resumes: bool) -> int:
+def _run(settings: "Settings", folder: Path, errand: Errand | None, *, resumes: bool) -> int:
     from vcmp import conclusions, pipeline, recording, tracking
     from vcmp.config import plan_sweep
     from vcmp.evaluation import Interrupt
     from vcmp.progress import follow
 
     console, interrupt = make_console(), Interrupt(partial(tell_way_on, folder))
+    if errand:
+        errand.heed(interrupt.request, interrupt.end_process)
     tracking.set_defaults()  # before an agent or a scorer imports MLflow
     if settings.tracker:
         settings.tracker.set_environment()

@@ -59,7 +59,7 @@ def announce(sweep: "Sweep", console: "Console") -> None:
         f" of {first.dataset.name}",
         markup=False,
     )
-    if sweep.record.baseline.startswith("git:"):
+    if sweep.record.baseline.startswith("git:") and not sweep.gathered:
         console.print(f"the baseline, {sweep.record.baseline}, is evaluated first", markup=False)
     _warn(sweep, console)
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,15 @@ PATIENCE_S = 0.3
 
 def end_all() -> None:
     """End them: at once who does not heed SIGTERM."""
-    found = list(descendants(os.getpid()))
+    _end(list(descendants(os.getpid())))
+
+
+def end_with_own(process: int) -> None:
+    """End a process and those that it has started."""
+    _end([process, *descendants(process)])
+
+
+def _end(found: Sequence[int]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL) if found else ():
         for process in found:
             with suppress(OSError):  # it has ended

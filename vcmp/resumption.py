@@ -71,7 +71,7 @@ def take_up(sweep: "Sweep") -> "Sweep":
         ConfigError: That was made by other code or other variants.
         ResultsError: Files are damaged.
     """
-    from vcmp import results
+    from vcmp import baselines, results
 
     begun = results.load_record(sweep.folder)
     _refuse_others(sweep, begun.versions)
@@ -87,7 +87,11 @@ def take_up(sweep: "Sweep") -> "Sweep":
         command=begun.command,
         arguments=begun.arguments,
         notes=begun.notes,
+        gathering=begun.gathering,
+        revisions=begun.revisions,
     )
+    if begun.gathering:
+        record = replace(record, notes=(*record.notes, *baselines.moved(begun.revisions)))
     if n_others:
         told = f"{n_others} earlier results are of other cases, scorers or limits and are left out"
         record = replace(record, notes=(*record.notes, told))

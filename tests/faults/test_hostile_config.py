@@ -347,7 +347,7 @@ part = functools.partial(os.system)
         "vcmp.targets.locate",
         "vcmp.targets._construct",
         "vcmp.targets.partial",
-        "vcmp.worktree._git",
+        "vcmp.worktree.trees._git",
         "vcmp.results.files.replace_file",
         "vcmp.cli.main",
         "vcmp.cli.shutil.rmtree",

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from vcmp import results, versions, worktree
+from vcmp import results
 from vcmp.baselines.names import ANCHOR, PASSED, REVISION, VERSION, Asked, Wanted
 from vcmp.baselines.recordings import Pool, Recording, all_runs, is_same, narrow, read, sound
+from vcmp.baselines.revisions import evaluate_revision
 from vcmp.comparison import check_comparable
 from vcmp.errors import ComparisonError, ConfigError
 from vcmp.tracking import Found, MlflowTracker, Sought
@@ -24,7 +24,7 @@ def fetch(asked: Asked, wanted: Wanted, tracker: MlflowTracker | None) -> Pool:
         ComparisonError: It was made with other cases, scorers or answers.
     """
     if asked.name.startswith(REVISION):
-        baseline = _evaluate_revision(asked.name.removeprefix(REVISION), wanted.rerun)
+        baseline = evaluate_revision(asked, wanted)
         _refuse(baseline, wanted.plans[0])
         return Pool(evaluations=(baseline,))
     if tracker is None:
@@ -150,16 +150,3 @@ def _refuse(baseline: Evaluation, plan: Plan) -> None:
             f"is by {now.name!r}, and one of them is a demo that calls no language model.\n"
             "  Evaluate both versions with the same provider=…"
         )
-
-
-def _evaluate_revision(revision: str, rerun: Sequence[str]) -> Evaluation:
-    """What another revision ships, under its own clean name: its tree differs from the commit by
-    today's cases and scorers alone, which are no change of the version."""
-    with worktree.evaluated(revision, Path.cwd(), rerun) as folder:
-        baseline = results.load(folder)
-    version = baseline.version
-    if version.revision is None:
-        raise ConfigError(f"baseline={REVISION}{revision}: git does not say what it is.")
-    clean = replace(version.revision, dirty="", branch=revision)
-    name = versions.name(version.app, version.variant.name, clean)
-    return replace(baseline, version=replace(version, name=name, revision=clean))

@@ -1,7 +1,8 @@
 """The names of baselines: a variant of the sweep, or where else to look."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from vcmp.errors import ConfigError, suggest
 from vcmp.types import Evaluation, Plan, Variant
@@ -26,6 +27,10 @@ class Wanted:
     """Further baselines."""
     rerun: tuple[str, ...] = ()
     """Overrides with which another revision is evaluated alike."""
+    folder: Path = Path()
+    """Of the sweep, where the files of a revision go while it is evaluated."""
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    """By name, the commits of all baselines that are revisions."""
     pool: bool = True
     """Whether a run adds to the earlier ones of its version."""
     failed_limit: float = 0.10

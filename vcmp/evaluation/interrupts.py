@@ -37,6 +37,13 @@ class Interrupt:
         """Ask to stop; the first reason counts."""
         self.reason = self.reason or reason
 
+    def request(self) -> None:
+        """Do as SIGTERM does, from any thread; nothing where a signal came already, since the
+        second ends the process at once."""
+        thread = threading.main_thread().ident
+        if not self.signal and thread:
+            signal.pthread_kill(thread, signal.SIGTERM)  # only this thread is sure to wake
+
     @property
     def exit_code(self) -> int:
         """128 plus the signal's number; 4 where the budget or the provider ended it."""

@@ -33,6 +33,7 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = unseen) -> tuple
     if not has_baseline(sweep):
         record = replace(record, notes=(*record.notes, *pairwise.unasked(sweep.plans)))
     results.save_record(record, sweep.folder)
+    results.remove_revisions(sweep.folder)
     ask = asking(sweep.limits, interrupt, traced=sweep.traced)
     with meter(sweep.limits, interrupt, sweep.budget):
         evaluations = _evaluate_all(sweep, _heed(sweep, ask), interrupt, follow)

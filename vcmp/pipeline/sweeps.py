@@ -49,3 +49,8 @@ class Sweep:
     """Whether a run adds to the recorded ones of its versions."""
     known: tuple[Mapping[str, Result], ...] = ()
     """Where it goes on with an earlier run: by plan, what that left, by key."""
+
+    @property
+    def gathered(self) -> bool:
+        """Whether an earlier run has gathered all that this one is judged with."""
+        return bool(self.known) and not self.record.gathering

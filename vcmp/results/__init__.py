@@ -10,6 +10,7 @@ outputs/<sweep>/<n>/preferences.jsonl   one of their preferences a line
 outputs/<sweep>/<n>/earlier/<k>/        the same two files of earlier runs of the same version
 outputs/<sweep>/baseline/               and of a baseline from elsewhere, with its earlier runs
 outputs/<sweep>/anchors/<k>/            and of each further baseline from elsewhere
+outputs/<sweep>/revisions/<commit>/     while a revision is evaluated, its own sweep's files
 
     files        writing whole files, reading JSON, damage in words
     evaluations  one evaluation in its folder
@@ -32,11 +33,13 @@ from vcmp.results.preferences import (
 from vcmp.results.sweeps import (
     ANCHORS,
     BASELINE,
+    REVISIONS,
     SweepRecord,
     load_anchors,
     load_baseline,
     load_record,
     load_sweep,
+    remove_revisions,
     save_record,
 )
 from vcmp.results.unfinished import Journal, load_unfinished, save_unfinished
@@ -44,6 +47,7 @@ from vcmp.results.unfinished import Journal, load_unfinished, save_unfinished
 __all__ = [
     "ANCHORS",
     "BASELINE",
+    "REVISIONS",
     "SCHEMA",
     "Journal",
     "Preferences",
@@ -61,6 +65,7 @@ __all__ = [
     "load_sweep",
     "load_unfinished",
     "pool",
+    "remove_revisions",
     "save",
     "save_canaries",
     "save_earlier",

@@ -1,5 +1,6 @@
 """A sweep in its folder: how it is to be concluded, and its evaluations."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from vcmp.types import Evaluation
 
 BASELINE = "baseline"
 """Folder, beside the jobs', of a baseline that was evaluated earlier."""
+REVISIONS = "revisions"
+"""Folder of the folders, called after commits, in which revisions are being evaluated."""
 ANCHORS = "anchors"
 """Folder of the folders of further baselines that were evaluated earlier."""
 
@@ -40,6 +43,10 @@ class SweepRecord:
     versions: tuple[str, ...] = ()
     """Names of the evaluations' versions, in the order of `jobs`."""
     notes: tuple[str, ...] = ()
+    gathering: bool = False
+    """Whether what the sweep is judged with is not all there yet."""
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a baseline or an anchor, such as git:main, the commit that it stands for."""
     tracking: tuple[str, ...] = ()
     """Overrides of the command line that say which store the sweep belongs into."""
     unrecorded: str = ""
@@ -83,6 +90,11 @@ def load_anchors(folder: Path, own: Sequence[Evaluation] = ()) -> tuple[Evaluati
         given[path] if path in given else load_pooled(folder / path)
         for path in record.anchor_folders
     )
+
+
+def remove_revisions(folder: Path) -> None:
+    """Remove the files of revisions whose evaluations lie where they are judged with."""
+    shutil.rmtree(folder / REVISIONS, ignore_errors=True)
 
 
 def save_record(record: SweepRecord, folder: Path) -> None:
