@@ -52,9 +52,12 @@ class Outlet:
         self._stream.flush()
 
     def close(self) -> None:
-        """Let out all, such as a last line that has no end; more can be written."""
-        self.finish()
-        self._stream.flush()
+        """Let out all, such as a last line that has no end; what cannot be written is given up."""
+        try:
+            self.finish()
+            self._stream.flush()
+        except OSError:
+            self.discard()
 
     def finish(self) -> None:
         """Let out what is held, such as a last line that has no end."""
