@@ -5,20 +5,24 @@ replaced for a while, so an agent keeps its client, its own wrappers and its own
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
+from vcmp.provider.metering.attempts import until_answered
 from vcmp.provider.metering.connections import close_with_loop
 from vcmp.provider.metering.exchange import Exchange
+from vcmp.provider.metering.purse import Ledger
+from vcmp.provider.metering.requests import Request
 from vcmp.provider.metering.streams import watch
 from vcmp.provider.metering.traffic import Brake, Traffic
 from vcmp.types import Budget, Limits
 
 
 @contextmanager
-def meter(limits: Limits, brake: Brake, budget: Budget | None = None) -> Iterator[None]:
+def meter(
+    limits: Limits, brake: Brake, budget: Budget | None = None, ledger: Ledger | None = None
+) -> Iterator[None]:
     """Meter all clients of the openai SDK inside the block, whenever they were made.
 
     The SDK's own retries are off. A request has `limits.attempts` attempts; what may pass is tried
@@ -35,14 +39,16 @@ def meter(limits: Limits, brake: Brake, budget: Budget | None = None) -> Iterato
         brake: While it is pulled no request is sent: `StoppedError` is raised. So it is in a
             thread or task whose case has ended without it.
         budget: What all requests together may take.
+        ledger: Knows what earlier requests took, which counts, and keeps what these do.
     """
-    traffic = Traffic(limits, brake, budget or Budget())
+    traffic = Traffic(limits, brake, budget or Budget(), ledger)
     from openai._base_client import AsyncAPIClient, SyncAPIClient
 
     with ExitStack() as patches:
         for client, wrap in ((SyncAPIClient, _metered), (AsyncAPIClient, _metered_async)):
             request = wrap(client.request, traffic)
             patches.enter_context(_replaced(client, "request", request))
+        patches.callback(traffic.close)
         yield
 
 
@@ -58,27 +64,23 @@ def _replaced(owner: type, name: str, function: Callable[..., Any]) -> Iterator[
 
 def _metered(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
     def request(client: Any, cast_to: Any, options: Any, **how: Any) -> Any:
-        exchange = Exchange(client, options, traffic)
-        while True:
-            with closing(exchange.turns()) as turns:
-                for delay in turns:
-                    time.sleep(delay)
-            exchange.begin()
-            try:
-                prepared = exchange.options(timeout_s=traffic.limits.call_deadline_s)
-                reply = exchange.within_deadline(send, client, cast_to, prepared, **how)
-                reply = exchange.answered(reply, cast_to)
-            except BaseException as error:
-                time.sleep(exchange.wait_s(error))
-            else:
-                return watch(reply, exchange)
+        asked = Request(client, options)
+        exchange = Exchange(asked, traffic)
+
+        def attempt() -> Any:
+            prepared = asked.options(exchange.mark, traffic.limits.call_deadline_s)
+            reply = exchange.within_deadline(send, client, cast_to, prepared, **how)
+            return exchange.answered(reply, cast_to)
+
+        return watch(until_answered(exchange, attempt), exchange)
 
     return request
 
 
 def _metered_async(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
     async def request(client: Any, cast_to: Any, options: Any, **how: Any) -> Any:
-        exchange = Exchange(client, options, traffic)
+        asked = Request(client, options)
+        exchange = Exchange(asked, traffic)
         await close_with_loop(client._client)
         while True:
             with closing(exchange.turns()) as turns:
@@ -87,7 +89,7 @@ def _metered_async(send: Callable[..., Any], traffic: Traffic) -> Callable[..., 
             exchange.begin()
             try:
                 async with exchange.deadline():
-                    reply = await send(client, cast_to, exchange.options(), **how)
+                    reply = await send(client, cast_to, asked.options(exchange.mark), **how)
                 reply = exchange.answered(reply, cast_to)
             except BaseException as error:
                 await asyncio.sleep(exchange.wait_s(error))
