@@ -6,11 +6,14 @@ import pty
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT, Run
+from tests.openai_server import OpenAIServer
 from tests.sweeps import rows, sweep_folder
 from vcmp.results import Ledger
 from vcmp.testing import Fault, FaultServer, Received, faults
@@ -34,6 +37,12 @@ def test_plan_tells_what_a_sweep_costs_at_worst(vcmp: Run):
 def test_plan_says_when_a_price_is_unknown(vcmp: Run):
     done = vcmp("plan", "agent=plain", "agent.model=my-own", "provider=openai", "baseline=null")
     assert "; the price of 'my-own' is unknown\n" in done.stdout
+
+
+def test_plan_knows_what_judges_of_mlflow_cost(vcmp: Run):
+    done = vcmp("plan", "agent=plain", "scorers=mlflow", "provider=openai", "baseline=null")
+    (told,) = (line for line in done.stdout.splitlines() if line.startswith("at most"))
+    assert "each answer as long as it may be: $" in told
 
 
 def test_nobody_to_ask_is_a_no(project: Path, vcmp: Run):
@@ -196,3 +205,62 @@ def test_a_call_that_ends_after_the_sweep_leaves_nothing(tmp_path: Path):
     ledger.add(Spent(calls=1))
 
     assert list(tmp_path.iterdir()) == []
+
+
+def judged_by_mlflow(server: OpenAIServer, *more: str) -> list[str]:
+    return [
+        "agent=basic", "scorers=mlflow", "baseline=null",
+        "provider=compatible", f"provider.base_url={server.base_url}",
+         "gate=none", "dataset.limit=8", "concurrency=4", *more,
+    ]  # fmt: skip
+
+
+def refuse(_body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"rationale": "r", "result": "no"}
+
+
+def test_the_budget_holds_for_judges_of_mlflow(project: Path, vcmp: Run, stored: None):
+    """They send by another library. What goes to the store, by the same one, is no call."""
+    with OpenAIServer(judge=refuse, delay_s=0.02) as server:
+        done = vcmp(*judged_by_mlflow(server, "budget.calls=11"))
+        spent = Ledger(sweep_folder(project)).spent()
+        n_judged = sum(request["judge"] for request in server.requests)
+        n_requests = len(server.requests)
+        more = vcmp("resume", f"outputs/{sweep_folder(project).name}", "budget.calls=26")
+
+    assert done.returncode == 4, done.stderr
+    assert "stopped: budget: the 11 of budget.calls are made\n" in done.stdout
+    assert n_requests == spent.calls == 11
+    assert n_judged > 2
+    assert more.returncode == 0, more.stdout + more.stderr
+    assert len(server.requests) <= 26  # 8 answers, 16 judgements, 2 of known-bad answers
+
+
+def test_a_budget_in_money_holds_for_judges_of_mlflow(project: Path, vcmp: Run):
+    with OpenAIServer(judge=refuse) as server:
+        done = vcmp(*judged_by_mlflow(server, "tracking=none", "budget.usd=0.004"))
+        spent = Ledger(sweep_folder(project)).spent()
+
+    assert done.returncode == 4, done.stderr
+    assert "stopped: budget: the 0.004 of budget.usd may not do for the next call\n" in done.stdout
+    assert spent.calls == len(server.requests)
+    assert spent.usd is not None
+    assert 0 < spent.usd < 0.004
+
+
+def test_judges_of_mlflow_ask_as_often_as_any_other(project: Path, vcmp: Run):
+    """By themselves they ask eleven times, and wait three minutes."""
+
+    def busy(_number: int, body: Mapping[str, Any]) -> Any:
+        return ("status", 503, {}, "") if "response_format" in body else None
+
+    with OpenAIServer(judge=refuse, faults=busy) as server:
+        done = vcmp(*judged_by_mlflow(server, "tracking=none", "dataset.limit=1", "attempts=2"))
+        n_judged = sum(request["judge"] for request in server.requests)
+
+    assert n_judged == 2 * 2 * 2, done.stdout  # two judges, of a known-bad answer and of another
+    (row,) = rows(project)
+    assert {score["error"] for score in row["scores"].values()} == {
+        "MlflowException: Failed to invoke the judge model: given up: 503 Service Unavailable:"
+        " status 503"
+    }

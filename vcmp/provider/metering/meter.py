@@ -1,10 +1,12 @@
 """Meter every request that the openai SDK makes: retried by one rule, timed, recorded.
 
 All APIs of the SDK, sync and async, go through one method of its base client. That method is
-replaced for a while, so an agent keeps its client, its own wrappers and its own code.
+replaced for a while, so an agent keeps its client, its own wrappers and its own code. So is the one
+through which the `requests` library sends, for the judges of MLflow.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from vcmp.provider.metering.attempts import until_answered
 from vcmp.provider.metering.connections import close_with_loop
 from vcmp.provider.metering.exchange import Exchange
+from vcmp.provider.metering.posts import metered_send
 from vcmp.provider.metering.purse import Ledger
 from vcmp.provider.metering.requests import Request
 from vcmp.provider.metering.streams import watch
@@ -23,7 +26,8 @@ from vcmp.types import Budget, Limits
 def meter(
     limits: Limits, brake: Brake, budget: Budget | None = None, ledger: Ledger | None = None
 ) -> Iterator[None]:
-    """Meter all clients of the openai SDK inside the block, whenever they were made.
+    """Meter all clients of the openai SDK inside the block, whenever they were made, and what
+    scorers ask a model with by the `requests` library, if that is imported before.
 
     The SDK's own retries are off. A request has `limits.attempts` attempts; what may pass is tried
     again (`retries`). An attempt ends `limits.call_deadline_s` after its start, the reading of a
@@ -48,6 +52,9 @@ def meter(
         for client, wrap in ((SyncAPIClient, _metered), (AsyncAPIClient, _metered_async)):
             request = wrap(client.request, traffic)
             patches.enter_context(_replaced(client, "request", request))
+        if library := sys.modules.get("requests"):  # else no scorer of MLflow's is there
+            send = metered_send(library.Session.send, traffic)
+            patches.enter_context(_replaced(library.Session, "send", send))
         patches.callback(traffic.close)
         yield
 
