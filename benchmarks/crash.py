@@ -11,9 +11,7 @@ body the kill cut off is no call: no server answers it.
 
 import argparse
 import json
-import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,29 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.project import make_project, start
 from vcmp.testing import FaultServer, Received
 
-ROOT = Path(__file__).parent.parent
 N_CALLS = 400
 LATENCY_S = 0.02
-AGENT = """\
-from openai import AsyncOpenAI
-
-
-class Asks:
-    def __init__(self):
-        self.client = AsyncOpenAI()
-
-    async def __call__(self, question):
-        message = {"role": "user", "content": question}
-        reply = await self.client.chat.completions.create(model="gpt-4o-mini", messages=[message])
-        return reply.choices[0].message.content
-"""
-CONFIG = """\
-defaults: [vcmp, {agent: asks}, {provider: compatible}, _self_]
-dataset: {path: conf/cases.jsonl}
-scorers: {said: {_target_: vcmp.scorers.Contains, text: a}}
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +40,11 @@ class Crash:
     complete: bool
 
 
-def make_project(folder: Path) -> None:
-    """Write a project of 400 cases and one agent that asks a model once."""
-    for name in ("conf/agent", "conf/provider", "agents"):
-        (folder / name).mkdir(parents=True)
-    (folder / "agents/__init__.py").touch()
-    (folder / "agents/asks.py").write_text(AGENT, encoding="utf-8")
-    (folder / "conf/agent/asks.yaml").write_text("_target_: agents.asks.Asks\n", encoding="utf-8")
-    provider = (ROOT / "conf/provider/compatible.yaml").read_text(encoding="utf-8")
-    (folder / "conf/provider/compatible.yaml").write_text(provider, encoding="utf-8")
-    (folder / "conf/config.yaml").write_text(CONFIG, encoding="utf-8")
-    cases = (json.dumps({"id": f"{n}", "inputs": {"question": f"{n}?"}}) for n in range(N_CALLS))
-    (folder / "conf/cases.jsonl").write_text("\n".join(cases), encoding="utf-8")
-
-
 def crash(killed_at: int, concurrency: int) -> Crash:
     """Kill an evaluation once the server has seen `killed_at` requests, and resume it."""
     with tempfile.TemporaryDirectory() as temporary, FaultServer(latency_s=LATENCY_S) as server:
         project = Path(temporary)
-        make_project(project)
+        make_project(project, N_CALLS)
         given = [f"provider.base_url={server.url}", f"concurrency={concurrency}"]
         process = start(project, *given)
         while server.n_requests < killed_at and process.poll() is None:
@@ -97,16 +63,6 @@ def crash(killed_at: int, concurrency: int) -> Crash:
         repeated=sum(asked.values()) - len(asked),
         lost=len(before - after),
         complete=len(after) == N_CALLS,
-    )
-
-
-def start(project: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "vcmp", *arguments],
-        cwd=project,
-        env=environment,
-        stdout=subprocess.DEVNULL,
     )
 
 

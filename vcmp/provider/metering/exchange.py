@@ -20,6 +20,7 @@ from vcmp.provider.metering.failures import (
     StoppedError,
     failure_of,
 )
+from vcmp.provider.metering.pace import Place
 from vcmp.provider.metering.patience import within
 from vcmp.provider.metering.prices import cost_usd
 from vcmp.provider.metering.purse import Overrun, Price
@@ -55,7 +56,7 @@ class Exchange:
         self._reserved: Price | None = None
         self._started_s = time.time()
         self._first = self._last = time.perf_counter()
-        self._begun_s = 0.0
+        self._place = Place()
         self._ended = False
         self.mark: Mark | None = None
         """What is sent with the request, if anything, from the first attempt on."""
@@ -83,14 +84,14 @@ class Exchange:
         except ElsewhereError as refusal:
             self.end(error=refusal)
             raise
-        place = self._throttle.line_up()
+        self._place = self._throttle.line_up()
         try:
             self._check_stop()
-            while delay := self._throttle.try_begin(place):
+            while delay := self._throttle.try_begin(self._place):
                 yield delay
                 self._check_stop()
         finally:
-            self._throttle.leave_line(place)
+            self._throttle.leave_line(self._place)
 
     def begin(self) -> None:
         """Start an attempt, whose turn it is.
@@ -110,7 +111,6 @@ class Exchange:
             self.mark = self._marked()
         self._attempts += 1
         self._last = time.perf_counter()
-        self._begun_s = time.monotonic()
 
     def _check_stop(self) -> None:
         if self._traffic.brake.requested() or abandoned():
@@ -161,7 +161,7 @@ class Exchange:
         failure = failure_of(error)
         self._throttle.end()
         if failure == "rate":
-            self._throttle.refused(self._begun_s, asked_s(error))
+            self._throttle.refused(self._place, asked_s(error))
             # while others pass it is one of too many, and waits for its turn
             self._congested += self._throttle.n_passed > self._n_passed
         if failure in PASSING and self._may_repeat():
