@@ -264,3 +264,38 @@ def test_judges_of_mlflow_ask_as_often_as_any_other(project: Path, vcmp: Run):
         "MlflowException: Failed to invoke the judge model: given up: 503 Service Unavailable:"
         " status 503"
     }
+
+
+def test_a_ledger_that_cannot_be_written_stops_a_sweep(project: Path, vcmp: Run):
+    """What is not written down could be spent again. Here something else has the name."""
+    agent = project / "agents/plain.py"
+    agent.write_text(
+        "from pathlib import Path\n"
+        + agent.read_text("utf-8").replace(
+            "    completion =",
+            "    for folder in Path('outputs').glob('2*'):\n"
+            "        (folder / 'spent.jsonl').mkdir(exist_ok=True)\n"
+            "    completion =",
+        ),
+        encoding="utf-8",
+    )
+    with FaultServer() as server:
+        done = vcmp(*bounded(server, "concurrency=1"))
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert server.n_requests == 1
+    assert (
+        "stopped: budget: what is spent cannot be written down. Make room on the disk\n"
+        "stopped: 1 of 10 results are kept in outputs/"
+    ) in done.stdout
+
+
+def test_a_ledger_that_is_damaged_is_told(project: Path, vcmp: Run):
+    with FaultServer() as server:
+        vcmp(*bounded(server, "budget.calls=2"))
+        folder = sweep_folder(project)
+        (folder / "spent.jsonl").write_text('{"calls": "many"}\n', encoding="utf-8")
+        done = vcmp("resume", f"outputs/{folder.name}", "budget.calls=3")
+
+    assert (done.returncode, server.n_requests) == (2, 2)
+    assert done.stderr.startswith(f"vcmp: {folder}/spent.jsonl: cannot be read (")
