@@ -97,6 +97,24 @@ def collect(slot: Slot | None = None) -> Iterator[list[Call]]:
         _collection.reset(token)
 
 
+_scoring: ContextVar[bool] = ContextVar("vcmp_scoring", default=False)
+
+
+@contextmanager
+def scoring(on: bool = True) -> Iterator[None]:
+    """A scorer runs inside the block, and what it asks a model with is a call, however it asks."""
+    token = _scoring.set(on)
+    try:
+        yield
+    finally:
+        _scoring.reset(token)
+
+
+def is_scoring() -> bool:
+    """Whether a scorer runs this code."""
+    return _scoring.get()
+
+
 def record(call: Call) -> None:
     """Add `call` to the collection it was made in; outside of one it is forgotten."""
     collection = _collection.get()

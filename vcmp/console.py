@@ -75,7 +75,7 @@ def tell_end(
         console.print(f"stopped: {interrupt.reason}", markup=False)
     what = "stopped" if interrupt.reason else "interrupted"
     console.print(f"{what}: {done} of {total} results are kept in {shown(folder)}", markup=False)
-    console.print(way_on(folder), markup=False)
+    console.print(f"{way_on(folder)} {interrupt.mend}".rstrip(), markup=False)
 
 
 def way_on(folder: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vcmp.errors import ConfigError
 from vcmp.paths import inside
 from vcmp.places import PLACES, place_of
+from vcmp.screening import is_override
 
 if TYPE_CHECKING:
     from vcmp.pipeline import Sweep
@@ -85,7 +86,7 @@ def take_up(sweep: "Sweep") -> "Sweep":
         sweep.record,
         anchor_folders=begun.anchor_folders,
         command=begun.command,
-        arguments=begun.arguments,
+        arguments=last_of_each(sweep.record.arguments),
         notes=begun.notes,
         gathering=begun.gathering,
         revisions=begun.revisions,
@@ -96,6 +97,16 @@ def take_up(sweep: "Sweep") -> "Sweep":
         told = f"{n_others} earlier results are of other cases, scorers or limits and are left out"
         record = replace(record, notes=(*record.notes, told))
     return replace(sweep, known=tuple(known), record=record)
+
+
+def last_of_each(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The arguments without overrides that a later one of the same key replaces."""
+    last = {argument.partition("=")[0]: number for number, argument in enumerate(arguments)}
+    return tuple(
+        argument
+        for number, argument in enumerate(arguments)
+        if not is_override(argument) or last[argument.partition("=")[0]] == number
+    )
 
 
 def _refuse_others(sweep: "Sweep", begun: Sequence[str]) -> None:

@@ -1,13 +1,23 @@
-"""What a sweep may cost is told before, and asked about."""
+"""What a sweep may cost is told before, and asked about; what it may take holds for all runs."""
 
+import json
 import os
 import pty
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.conftest import ROOT, Run
-from vcmp.testing import FaultServer
+from tests.openai_server import OpenAIServer
+from tests.sweeps import rows, sweep_folder
+from vcmp.results import Ledger
+from vcmp.testing import Fault, FaultServer, Received, faults
+from vcmp.types import Spent
 
 KEY = {"OPENAI_API_KEY": "no-key-of-anybody"}
 
@@ -27,6 +37,12 @@ def test_plan_tells_what_a_sweep_costs_at_worst(vcmp: Run):
 def test_plan_says_when_a_price_is_unknown(vcmp: Run):
     done = vcmp("plan", "agent=plain", "agent.model=my-own", "provider=openai", "baseline=null")
     assert "; the price of 'my-own' is unknown\n" in done.stdout
+
+
+def test_plan_knows_what_judges_of_mlflow_cost(vcmp: Run):
+    done = vcmp("plan", "agent=plain", "scorers=mlflow", "provider=openai", "baseline=null")
+    (told,) = (line for line in done.stdout.splitlines() if line.startswith("at most"))
+    assert "each answer as long as it may be: $" in told
 
 
 def test_nobody_to_ask_is_a_no(project: Path, vcmp: Run):
@@ -57,3 +73,229 @@ def test_a_terminal_is_asked(project: Path):
 
         assert (process.returncode, server.n_requests) == (code, n_requests), out + err
         assert "go on? [y/N]" in out
+
+
+def bounded(server: FaultServer, *more: str) -> list[str]:
+    return [
+        "agent=plain", "provider=compatible", f"provider.base_url={server.url}", "tracking=none",
+        "baseline=null", "gate=none", "dataset.limit=10", "concurrency=2", *more,
+    ]  # fmt: skip
+
+
+def test_the_budget_holds_for_all_runs_of_a_sweep(project: Path, vcmp: Run):
+    """A bound that is reached is told with the way on, and one that is raised is not forgotten."""
+    with FaultServer() as server:
+        vcmp(*bounded(server, "budget.calls=4"))
+        folder = f"outputs/{sweep_folder(project).name}"
+        again = vcmp("resume", folder)
+        n_again = server.n_requests
+        raised = vcmp("resume", folder, "budget.calls=7")
+        n_raised = server.n_requests
+        forgotten = vcmp("resume", folder)
+        n_forgotten = server.n_requests
+        ended = vcmp("resume", folder, "budget.calls=null")
+
+    assert [done.returncode for done in (again, raised, forgotten, ended)] == [4, 4, 4, 0]
+    assert [n_again, n_raised, n_forgotten, server.n_requests] == [4, 7, 7, 10]
+    assert (
+        "stopped: budget: the 4 of budget.calls are made\n"
+        f"stopped: 4 of 10 results are kept in {folder}\n"
+        f"go on:     vcmp resume {folder} budget.calls=…\n"
+    ) in again.stdout
+    assert "stopped: budget: the 7 of budget.calls are made\n" in forgotten.stdout
+    assert len(rows(project)) == 10
+    assert not (project / folder / "spent.jsonl").exists()
+    given = json.loads((project / folder / "sweep.json").read_text("utf-8"))["arguments"]
+    assert [each for each in given if each.startswith("budget.")] == ["budget.calls=null"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        ("budget.calls=5", "the 5 of budget.calls are made"),
+        ("budget.tokens=450", "the 450 of budget.tokens may not do for the next call"),
+        ("budget.usd=0.00014", "the 0.00014 of budget.usd may not do for the next call"),
+        ("budget.minutes=0.005", "the 0.005 of budget.minutes have passed"),
+    ],
+)
+def test_a_bound_that_is_given_at_last_counts_what_a_killed_run_took(
+    project: Path, vcmp: Run, bound: str, said: str
+):
+    """Nothing was bounded when it was spent. Eight calls take 350 tokens, and 0.3 s one by one;
+    the bounds would do for two more if they began anew."""
+    with FaultServer(latency_s=0.05) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vcmp", *bounded(server, "concurrency=1")],
+            cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        while server.n_requests < 9:
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        folder = sweep_folder(project)
+        with (folder / "spent.jsonl").open("a", encoding="utf-8") as file:
+            file.write('{"calls": 1, "tok')
+        n_requests = server.n_requests
+        done = vcmp("resume", f"outputs/{folder.name}", bound)
+
+    assert done.returncode == 4, done.stderr
+    assert f"stopped: budget: {said}\n" in done.stdout
+    assert server.n_requests == n_requests
+
+
+def test_a_price_that_an_earlier_run_did_not_know_ends_a_budget_in_money(project: Path, vcmp: Run):
+    with FaultServer() as server:
+        vcmp(*bounded(server, "budget.calls=2"))
+        folder = sweep_folder(project)
+        Ledger(folder).add(Spent(calls=1, tokens=10, usd=None))
+        done = vcmp("resume", f"outputs/{folder.name}", "budget.calls=null", "budget.usd=1")
+
+    assert (done.returncode, server.n_requests) == (4, 2)
+    assert (
+        "stopped: budget: the price of an earlier call is unknown, so budget.usd cannot be kept."
+        " Use budget.tokens\n"
+    ) in done.stdout
+    assert f"outputs/{folder.name} budget.usd=null budget.tokens=…\n" in done.stdout
+
+
+def disapprove(request: Received) -> str:
+    """The last verdict that a judge may choose: no, or neither."""
+    schema = request.body["response_format"]["json_schema"]["schema"]
+    return json.dumps(
+        {name: of["enum"][-1] if "enum" in of else "r" for name, of in schema["properties"].items()}
+    )
+
+
+def repeat(request: Received) -> str:
+    """An answer of each version's own."""
+    return str(request.body["messages"])
+
+
+@pytest.mark.parametrize(("scorers", "calls"), [("judged", 25), ("preferred", 15)])
+def test_all_that_is_sent_is_spent(project: Path, vcmp: Run, scorers: str, calls: int):
+    """Known-bad answers, judges, judges that compare, and attempts that failed."""
+
+    def choose(request: Received) -> Fault:
+        if request.number % 7 == 3:
+            return faults.server_error()
+        return faults.answer(disapprove if "response_format" in request.body else repeat)
+
+    with FaultServer(choose=choose) as server:
+        given = bounded(server, f"scorers={scorers}", "baseline=basic", "dataset.limit=5", "-m")
+        done = vcmp(*given, "agent=empathetic,basic", f"budget.calls={calls}")
+        spent = Ledger(sweep_folder(project)).spent()
+
+    assert done.returncode == 4, done.stderr
+    assert spent.calls == server.n_requests == calls
+
+
+def test_what_is_spent_adds_up():
+    known, unknown = Spent(calls=1, tokens=2, usd=0.5, minutes=3), Spent(calls=1, usd=None)
+
+    assert known + known == Spent(calls=2, tokens=4, usd=1.0, minutes=6)
+    assert (known + unknown).usd is None
+
+
+def test_a_call_that_ends_after_the_sweep_leaves_nothing(tmp_path: Path):
+    """A thread that was given up may end at any time."""
+    ledger = Ledger(tmp_path)
+    ledger.add(Spent(calls=1))
+    ledger.close()
+    ledger.add(Spent(calls=1))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def judged_by_mlflow(server: OpenAIServer, *more: str) -> list[str]:
+    return [
+        "agent=basic", "scorers=mlflow", "baseline=null",
+        "provider=compatible", f"provider.base_url={server.base_url}",
+         "gate=none", "dataset.limit=8", "concurrency=4", *more,
+    ]  # fmt: skip
+
+
+def refuse(_body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"rationale": "r", "result": "no"}
+
+
+def test_the_budget_holds_for_judges_of_mlflow(project: Path, vcmp: Run, stored: None):
+    """They send by another library. What goes to the store, by the same one, is no call."""
+    with OpenAIServer(judge=refuse, delay_s=0.02) as server:
+        done = vcmp(*judged_by_mlflow(server, "budget.calls=11"))
+        spent = Ledger(sweep_folder(project)).spent()
+        n_judged = sum(request["judge"] for request in server.requests)
+        n_requests = len(server.requests)
+        more = vcmp("resume", f"outputs/{sweep_folder(project).name}", "budget.calls=26")
+
+    assert done.returncode == 4, done.stderr
+    assert "stopped: budget: the 11 of budget.calls are made\n" in done.stdout
+    assert n_requests == spent.calls == 11
+    assert n_judged > 2
+    assert more.returncode == 0, more.stdout + more.stderr
+    assert len(server.requests) <= 26  # 8 answers, 16 judgements, 2 of known-bad answers
+
+
+def test_a_budget_in_money_holds_for_judges_of_mlflow(project: Path, vcmp: Run):
+    with OpenAIServer(judge=refuse) as server:
+        done = vcmp(*judged_by_mlflow(server, "tracking=none", "budget.usd=0.004"))
+        spent = Ledger(sweep_folder(project)).spent()
+
+    assert done.returncode == 4, done.stderr
+    assert "stopped: budget: the 0.004 of budget.usd may not do for the next call\n" in done.stdout
+    assert spent.calls == len(server.requests)
+    assert spent.usd is not None
+    assert 0 < spent.usd < 0.004
+
+
+def test_judges_of_mlflow_ask_as_often_as_any_other(project: Path, vcmp: Run):
+    """By themselves they ask eleven times, and wait three minutes."""
+
+    def busy(_number: int, body: Mapping[str, Any]) -> Any:
+        return ("status", 503, {}, "") if "response_format" in body else None
+
+    with OpenAIServer(judge=refuse, faults=busy) as server:
+        done = vcmp(*judged_by_mlflow(server, "tracking=none", "dataset.limit=1", "attempts=2"))
+        n_judged = sum(request["judge"] for request in server.requests)
+
+    assert n_judged == 2 * 2 * 2, done.stdout  # two judges, of a known-bad answer and of another
+    (row,) = rows(project)
+    assert {score["error"] for score in row["scores"].values()} == {
+        "MlflowException: Failed to invoke the judge model: given up: 503 Service Unavailable:"
+        " status 503"
+    }
+
+
+def test_a_ledger_that_cannot_be_written_stops_a_sweep(project: Path, vcmp: Run):
+    """What is not written down could be spent again. Here something else has the name."""
+    agent = project / "agents/plain.py"
+    agent.write_text(
+        "from pathlib import Path\n"
+        + agent.read_text("utf-8").replace(
+            "    completion =",
+            "    for folder in Path('outputs').glob('2*'):\n"
+            "        (folder / 'spent.jsonl').mkdir(exist_ok=True)\n"
+            "    completion =",
+        ),
+        encoding="utf-8",
+    )
+    with FaultServer() as server:
+        done = vcmp(*bounded(server, "concurrency=1"))
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert server.n_requests == 1
+    assert (
+        "stopped: budget: what is spent cannot be written down. Make room on the disk\n"
+        "stopped: 1 of 10 results are kept in outputs/"
+    ) in done.stdout
+
+
+def test_a_ledger_that_is_damaged_is_told(project: Path, vcmp: Run):
+    with FaultServer() as server:
+        vcmp(*bounded(server, "budget.calls=2"))
+        folder = sweep_folder(project)
+        (folder / "spent.jsonl").write_text('{"calls": "many"}\n', encoding="utf-8")
+        done = vcmp("resume", f"outputs/{folder.name}", "budget.calls=3")
+
+    assert (done.returncode, server.n_requests) == (2, 2)
+    assert done.stderr.startswith(f"vcmp: {folder}/spent.jsonl: cannot be read (")

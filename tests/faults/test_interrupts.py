@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,3 +109,31 @@ def test_a_second_interrupt_tells_how_it_goes_on(project: Path):
     assert processes_in(project) == []
     (folder,) = (project / "outputs").glob("2*")
     assert out.endswith(f"\ngo on:     vcmp resume outputs/{folder.name}\n")
+
+
+def test_judges_of_mlflow_ask_nothing_more(project: Path):
+    """They try again for minutes by themselves, and nobody can tell their threads to end."""
+
+    def busy(_number: int, body: Mapping[str, Any]) -> Any:
+        return ("status", 503, {}, "") if "response_format" in body else None
+
+    with OpenAIServer(faults=busy) as server:
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "vcmp", "agent=basic", "scorers=mlflow", "baseline=null",
+                "provider=compatible", f"provider.base_url={server.base_url}", "tracking=none",
+                "attempts=20",
+            ],
+            cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        while len(server.requests) < 4:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        told_s = time.monotonic()
+        process.wait(timeout=30)
+        late = [request for request in server.requests if request["time"] > told_s + 1.0]
+
+    assert process.returncode == 130
+    assert late == []

@@ -178,7 +178,7 @@ def test_a_failure_among_answers_is_the_agents(project: Path, vcmp: Run):
     ("bound", "said", "most"),
     [
         ("budget.calls=7", "the 7 of budget.calls are made", 7),
-        ("budget.tokens=2000", "the 2000 of budget.tokens may not do for the next call", 39),
+        ("budget.tokens=1500", "the 1500 of budget.tokens may not do for the next call", 39),
         ("budget.usd=0.0002", "the 0.0002 of budget.usd may not do for the next call", 39),
         ("budget.minutes=0.0001", "the 0.0001 of budget.minutes have passed", 2),
     ],
@@ -211,7 +211,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_more(project: Path, vcmp: Run):
     with FaultServer() as server:
         first = vcmp(*settings(server, "dataset.limit=10", "budget.calls=4"))
         (folder,) = (project / "outputs").glob("2*")
-        second = vcmp("resume", f"outputs/{folder.name}", "budget.calls=6")
+        second = vcmp("resume", f"outputs/{folder.name}", "budget.calls=10")
 
     assert (first.returncode, second.returncode) == (4, 0), second.stdout + second.stderr
     assert server.n_requests == 10

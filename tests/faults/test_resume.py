@@ -318,6 +318,24 @@ def test_a_log_that_cannot_be_written_is_a_full_disk_too(project: Path):
     assert not server.requests  # nothing was paid for
 
 
+def test_what_a_resume_was_given_is_looked_at_again(project: Path, vcmp: Run):
+    """It is kept in a file that the next resume does not take at its word."""
+    with OpenAIServer() as server:
+        vcmp(*settings(server.base_url), "dataset.limit=3", "budget.calls=2")
+        folder = f"outputs/{sweep_of(project).name}"
+        typed = vcmp("resume", folder, "trust=[math]", "budget.calls=4", "budget.calls=3")
+        read = vcmp("resume", folder)
+
+    assert (typed.returncode, read.returncode, len(server.requests)) == (4, 2, 3)
+    given = json.loads((project / folder / "sweep.json").read_text("utf-8"))["arguments"]
+    assert given[-2:] == ["trust=[math]", "budget.calls=3"]
+    assert [each for each in given if each.startswith("budget")] == ["budget.calls=3"]
+    assert read.stderr == (
+        f"vcmp: {folder}/sweep.json: begun with 'trust=[math]'.\n"
+        f"  If it is yours, repeat the command line with resume={folder}\n"
+    )
+
+
 def test_a_finished_sweep_asks_nothing(project: Path, vcmp: Run):
     with OpenAIServer() as server:
         vcmp(*settings(server.base_url), "dataset.limit=3")

@@ -41,7 +41,7 @@ class Unbraked:
     def requested(self) -> bool:
         return False
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, mend: str = "") -> None:
         pass
 
 

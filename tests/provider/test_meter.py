@@ -32,7 +32,7 @@ class Brake:
     def requested(self) -> bool:
         return self.pulled() or bool(self.reasons)
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, mend: str = "") -> None:
         self.reasons.append(reason)
 
 

@@ -32,10 +32,13 @@ class Interrupt:
         """Number of the signal that came; 0 while none did."""
         self.reason = ""
         """Why no signal but the budget or the provider ended it; "" while neither did."""
+        self.mend = ""
+        """The setting with which it can go on; "" when it needs none."""
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, mend: str = "") -> None:
         """Ask to stop; the first reason counts."""
-        self.reason = self.reason or reason
+        if not self.reason:
+            self.reason, self.mend = reason, mend
 
     def request(self) -> None:
         """Do as SIGTERM does, from any thread; nothing where a signal came already, since the

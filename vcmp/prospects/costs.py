@@ -72,7 +72,7 @@ def _judges(plans: Sequence[Plan], n_candidates: int) -> Iterator[_Share]:
     for name, n in judge_calls(plans, n_candidates).items():
         answers = 2 * longest if name in first.pairwise else longest
         yield _Share(
-            model=str(models[name]),
+            model=str(models[name]).rpartition(":/")[2],  # MLflow says openai:/gpt-4o-mini
             asked=n * (INSTRUCTIONS + question + answers),
             answered=n * MOST_OUTPUT_TOKENS,
         )

@@ -2,6 +2,7 @@
 
 outputs/<sweep>/sweep.json              how to conclude: baseline, gate, report, command
 outputs/<sweep>/canaries.jsonl          what its judges said of known-bad answers
+outputs/<sweep>/spent.jsonl             while it runs, what its calls have taken
 outputs/<sweep>/<n>/results.jsonl       one result a line, appended as it finishes
 outputs/<sweep>/<n>/answers.jsonl       while it runs, answers that judges have not scored yet
 outputs/<sweep>/<n>/evaluation.json     everything else about the evaluation
@@ -17,6 +18,7 @@ outputs/<sweep>/revisions/<commit>/     while a revision is evaluated, its own s
     unfinished   what an evaluation that did not end has left
     pooling      several of one version as one
     preferences  what pairwise judges thought of an evaluation's outputs
+    spending     what the calls of a sweep that did not end have taken
     sweeps       a sweep: its record and its evaluations
 """
 
@@ -30,6 +32,7 @@ from vcmp.results.preferences import (
     load_preferences,
     save_preferences,
 )
+from vcmp.results.spending import Ledger
 from vcmp.results.sweeps import (
     ANCHORS,
     BASELINE,
@@ -50,6 +53,7 @@ __all__ = [
     "REVISIONS",
     "SCHEMA",
     "Journal",
+    "Ledger",
     "Preferences",
     "SweepRecord",
     "append",

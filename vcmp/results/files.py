@@ -41,14 +41,23 @@ def append_line(path: Path, document: Mapping[str, Any]) -> None:
     Raises:
         StorageError: It cannot be written; the file is as it was.
     """
-    text = line(document).encode()
+    append_text(path, line(document))
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add text that no person or model has written to a file, whole or not at all.
+
+    Raises:
+        StorageError: It cannot be written; the file is as it was.
+    """
+    content = text.encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "ab", buffering=0, opener=_open_own) as file:
             size = file.seek(0, os.SEEK_END)
-            if (written := file.write(text)) < len(text):
+            if (written := file.write(content)) < len(content):
                 file.truncate(size)
-                raise OSError(errno.ENOSPC, f"only {written} of {len(text)} bytes had room")
+                raise OSError(errno.ENOSPC, f"only {written} of {len(content)} bytes had room")
     except OSError as error:
         raise _unwritable(path, error) from error
 

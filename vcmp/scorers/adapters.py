@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from vcmp.calls import scoring
 from vcmp.errors import ConfigError
 from vcmp.types import Case, Score
 
@@ -53,12 +54,14 @@ def adapt(scorer: Callable[..., Any]) -> Adapted:
 
     def score(case: Case, output: Any) -> Score | Awaitable[Score]:
         args, named = arguments(case, output)
-        value = scorer(*args, **named)
+        with scoring():
+            value = scorer(*args, **named)
         return _awaited(value) if inspect.isawaitable(value) else coerce(value)
 
     async def score_async(case: Case, output: Any) -> Score:
         args, named = arguments(case, output)
-        return coerce(await scorer(*args, **named))
+        with scoring():
+            return coerce(await scorer(*args, **named))
 
     adapted: Adapted = score_async if _is_async(scorer) else score
     setattr(adapted, "__vcmp_scorer__", scorer)  # noqa: B010 - a function's type has no such field
@@ -140,7 +143,8 @@ def _is_async(scorer: Any) -> bool:
 
 
 async def _awaited(value: Awaitable[Any]) -> Score:
-    return coerce(await value)
+    with scoring():
+        return coerce(await value)
 
 
 def _checked(value: Any, rationale: str, error: str) -> Score:

@@ -13,7 +13,7 @@ from vcmp.types.comparisons import (
     Slice,
 )
 from vcmp.types.evaluations import TIE, Answerer, Canary, Evaluation, ScorerCard
-from vcmp.types.plans import Agent, Budget, Limits, Plan, Scorer
+from vcmp.types.plans import Agent, Budget, Limits, Plan, Scorer, Spent
 from vcmp.types.results import Outcomes, Result, RunOutcome, Score, Usage
 from vcmp.types.verdicts import (
     Alert,
@@ -59,6 +59,7 @@ __all__ = [
     "Scorer",
     "ScorerCard",
     "Slice",
+    "Spent",
     "Usage",
     "Variant",
     "Verdict",

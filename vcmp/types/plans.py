@@ -71,7 +71,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What a sweep may spend at most, on agents and judges together; None is no bound.
+    """What a sweep may spend at most, on agents and judges and in all its runs together; None is
+    no bound.
 
     Raises:
         ConfigError: A bound is not above zero.
@@ -92,6 +93,28 @@ class Budget:
                 raise ConfigError(
                     f"budget.{name}={bound} leaves nothing to spend. Give it more than 0, or null."
                 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What calls have taken."""
+
+    calls: int = 0
+    """Requests to a model, each attempt counted."""
+    tokens: int = 0
+    usd: float | None = 0.0
+    """None once the price of one is unknown."""
+    minutes: float = 0.0
+    """Wall-clock time in which they were made."""
+
+    def __add__(self, other: "Spent") -> "Spent":
+        known = self.usd is not None and other.usd is not None
+        return Spent(
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+            usd=(self.usd or 0.0) + (other.usd or 0.0) if known else None,
+            minutes=self.minutes + other.minutes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

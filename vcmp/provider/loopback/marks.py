@@ -1,13 +1,14 @@
 """A request to one of vcmp's own servers says what it is made for.
 
-The meter marks what the openai SDK sends; what other code of this process sends by the standard
-library (`requests` and with it MLflow's judges, urllib) is marked on its way out. Nobody else's
+The meter marks what it meters; what other code of this process sends by the standard library
+(`requests`, urllib) is marked on its way out. Nobody else's
 server is ever sent a mark, and what a child process sends has none.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from typing import Any
@@ -41,6 +42,19 @@ def read_mark(header: str | None) -> Mark:
     return Mark()
 
 
+_sending: ContextVar[Mark | None] = ContextVar("vcmp_sending", default=None)
+
+
+@contextmanager
+def sending(mark: Mark | None) -> Iterator[None]:
+    """What `http.client` sends inside the block has this mark, if any."""
+    token = _sending.set(mark)
+    try:
+        yield
+    finally:
+        _sending.reset(token)
+
+
 @contextmanager
 def marked_http(is_own: Callable[[str], bool]) -> Iterator[None]:
     """Mark the requests that `http.client` sends, for whomever, to an address that `is_own`."""
@@ -48,8 +62,9 @@ def marked_http(is_own: Callable[[str], bool]) -> Iterator[None]:
 
     def endheaders(connection: HTTPConnection, *body: Any, **how: Any) -> None:
         of = slot()
-        if of and is_own(f"http://{connection.host}:{connection.port}"):
-            connection.putheader(HEADER, Mark(slot=of).write())
+        mark = _sending.get() or (Mark(slot=of) if of else None)
+        if mark and is_own(f"http://{connection.host}:{connection.port}"):
+            connection.putheader(HEADER, mark.write())
         send(connection, *body, **how)
 
     HTTPConnection.endheaders = endheaders  # type: ignore[method-assign, assignment]  # put back below

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Any
 
 from vcmp.calls import Call, Failure, abandoned, record, slot, take_number
@@ -22,9 +23,9 @@ from vcmp.provider.metering.failures import (
 from vcmp.provider.metering.pace import Place
 from vcmp.provider.metering.patience import within
 from vcmp.provider.metering.prices import cost_usd
-from vcmp.provider.metering.purse import Price
+from vcmp.provider.metering.purse import Overrun, Price
 from vcmp.provider.metering.readings import Reading, lack_of
-from vcmp.provider.metering.requests import Request
+from vcmp.provider.metering.requests import Asked
 from vcmp.provider.metering.retries import asked_s, backoff_s
 from vcmp.provider.metering.traffic import Traffic
 from vcmp.secrets import scrub
@@ -37,13 +38,12 @@ class Exchange:
     """What has happened to one request so far; records it once, when it has ended.
 
     Args:
-        client: The SDK's client.
-        options: The SDK's `FinalRequestOptions`: what is asked.
+        request: What is asked, of whom.
         traffic: What all requests share.
     """
 
-    def __init__(self, client: Any, options: Any, traffic: Traffic) -> None:
-        self._request = Request(client, options)
+    def __init__(self, request: Asked, traffic: Traffic) -> None:
+        self._request = request
         self._traffic = traffic
         self._limits = traffic.limits
         self._line = f"{self._request.base_url} {self._request.model}"
@@ -58,7 +58,8 @@ class Exchange:
         self._first = self._last = time.perf_counter()
         self._place = Place()
         self._ended = False
-        self._mark: Mark | None = None
+        self.mark: Mark | None = None
+        """What is sent with the request, if anything, from the first attempt on."""
 
     def _marked(self) -> Mark | None:
         """What one of vcmp's own servers is told of the request; nothing for any other."""
@@ -99,15 +100,15 @@ class Exchange:
             StoppedError: It would pass the budget.
         """
         if self._request.asks:
-            worst = self._traffic.purse.worst_price(self._request.body, self._request.base_url)
-            over = self._traffic.purse.set_aside(worst, self._request.model)
-            if over:
+            reserved = self._traffic.purse.reserve(self._request.body, self._request.base_url)
+            if isinstance(reserved, Overrun):
                 self._throttle.end()
-                self._traffic.brake.stop(over)
+                self._traffic.brake.stop(reserved.reason, reserved.mend)
                 self._check_stop()
-            self._reserved = worst
+            else:
+                self._reserved = reserved
         if not self._attempts:
-            self._mark = self._marked()
+            self.mark = self._marked()
         self._attempts += 1
         self._last = time.perf_counter()
 
@@ -118,13 +119,9 @@ class Exchange:
                 self.end(error=error)
             raise error
 
-    def options(self, timeout_s: float | None = None) -> Any:
-        """The SDK's options for the attempt."""
-        return self._request.options(self._mark, timeout_s)
-
     @asynccontextmanager
     async def deadline(self) -> AsyncIterator[None]:
-        """Raise `openai.APITimeoutError` when the attempt's time is over."""
+        """Raise the request's timeout when the attempt's time is over."""
         left = self._last + self._limits.call_deadline_s - time.perf_counter()
         try:
             async with asyncio.timeout(left) as timer:
@@ -135,7 +132,7 @@ class Exchange:
             raise
 
     def within_deadline(self, function: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-        """What a sync function gives; raise `openai.APITimeoutError` when the time is over."""
+        """What a sync function gives; raise the request's timeout when the time is over."""
         left = self._last + self._limits.call_deadline_s - time.perf_counter()
         try:
             return within(left, function, *args, **kw)
@@ -184,23 +181,28 @@ class Exchange:
         if self._ended or not self._request.asks:
             return
         self._ended = True
-        origin = origins.take(self._mark.token) if self._mark else Origin()
+        origin = origins.take(self.mark.token) if self.mark else Origin()
         if isinstance(error, ElsewhereError):
             origin = Origin(source="replayed")  # nothing was sent
         call = self._call(reading or Reading(), error, origin)
         if error is not None:
             self._note(call.failure, call.error)
         if call.source == "live":
-            self._settle(_price_of(call))
+            # a server of vcmp's own that asked nobody is not paid
+            self._settle(_price_of(call, free=self.mark is not None and not origin.url))
         else:
             self._settle(Price(), sent=False)
         self._context.run(record, call)
 
     def _settle(self, spent: Price | None, *, sent: bool = True) -> None:
-        """Put back what was set aside and not spent; None is unknown."""
-        if self._reserved is not None:
-            self._traffic.purse.settle(self._reserved, spent or self._reserved, sent=sent)
-            self._reserved = None
+        """Put back what was set aside and not spent. What is not known was spent at worst."""
+        if self._reserved is None:
+            return
+        if spent is None or spent.usd is None:
+            worst = self._traffic.purse.worst_price(self._request.body, self._request.base_url)
+            spent = replace(worst, tokens=spent.tokens) if spent else worst
+        self._traffic.settle(self._reserved, spent, sent=sent)
+        self._reserved = None
 
     def _note(self, failure: Failure, said: str) -> None:
         reason = self._traffic.circuit.note(self._line, failure, said)
@@ -235,13 +237,14 @@ class Exchange:
         )
 
 
-def _price_of(call: Call) -> Price | None:
+def _price_of(call: Call, *, free: bool) -> Price | None:
     """What a call took; None when nobody knows."""
     if call.failure in UNCHARGED:
         return Price()
     if call.input_tokens is None or call.output_tokens is None:
         return None
-    return Price(tokens=call.input_tokens + call.output_tokens, usd=call.cost_usd)
+    usd = 0.0 if free and call.cost_usd is None else call.cost_usd
+    return Price(tokens=call.input_tokens + call.output_tokens, usd=usd)
 
 
 def _describe(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vcmp.calls import Failure
 from vcmp.provider.loopback.origins import ElsewhereError
@@ -31,6 +31,30 @@ class BrokenReplyError(ValueError):
     """A reply came with status 200 and is none."""
 
 
+class RefusedError(RuntimeError):
+    """A server refused a request of the `requests` library.
+
+    Args:
+        told: Status and message.
+        response: The library's.
+        code: What kind of refusal it says it is.
+        kind: The same in other words.
+    """
+
+    def __init__(self, told: str, *, response: Any, code: Any, kind: Any) -> None:
+        super().__init__(told)
+        self.response = response
+        self.status_code: int = response.status_code
+        self.code, self.type = code, kind
+
+
+class GivenUpError(RuntimeError):
+    """A request has had all its attempts, and who sent it is not to begin anew."""
+
+    def __init__(self, last: Exception) -> None:
+        super().__init__(f"given up: {last}")
+
+
 def failure_of(error: BaseException) -> Failure:
     """The kind of an error that a request ended with."""
     import openai
@@ -40,23 +64,23 @@ def failure_of(error: BaseException) -> Failure:
             return "stopped"
         case ElsewhereError():
             return "missing"
-        case openai.APIStatusError():
+        case openai.APIStatusError() | RefusedError():
             return _of_status(error)
-        case openai.APITimeoutError():
+        case openai.APITimeoutError() | TimeoutError():
             return "timeout"
-        case openai.APIConnectionError():
+        case openai.APIConnectionError() | ConnectionError():
             return "connection"
         case json.JSONDecodeError() | UnicodeDecodeError() | BrokenReplyError():
             return "reply"
     return "other"
 
 
-def _of_status(error: "openai.APIStatusError") -> Failure:
-    if {error.code, error.type} & OUT_OF_MONEY:
+def _of_status(error: "openai.APIStatusError | RefusedError") -> Failure:
+    if {str(error.code), str(error.type)} & OUT_OF_MONEY:
         return "quota"
     if error.code == NOT_RECORDED:
         return "missing"
-    status: int = error.status_code
+    status = error.status_code
     if status >= 500 or status in (408, 409):
         return "server"
     return OF_STATUS.get(status, "request")

@@ -1,25 +1,33 @@
 """Meter every request that the openai SDK makes: retried by one rule, timed, recorded.
 
 All APIs of the SDK, sync and async, go through one method of its base client. That method is
-replaced for a while, so an agent keeps its client, its own wrappers and its own code.
+replaced for a while, so an agent keeps its client, its own wrappers and its own code. So is the one
+through which the `requests` library sends, for the judges of MLflow.
 """
 
 import asyncio
-import time
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
+from vcmp.provider.metering.attempts import until_answered
 from vcmp.provider.metering.connections import close_with_loop
 from vcmp.provider.metering.exchange import Exchange
+from vcmp.provider.metering.posts import metered_send
+from vcmp.provider.metering.purse import Ledger
+from vcmp.provider.metering.requests import Request
 from vcmp.provider.metering.streams import watch
 from vcmp.provider.metering.traffic import Brake, Traffic
 from vcmp.types import Budget, Limits
 
 
 @contextmanager
-def meter(limits: Limits, brake: Brake, budget: Budget | None = None) -> Iterator[None]:
-    """Meter all clients of the openai SDK inside the block, whenever they were made.
+def meter(
+    limits: Limits, brake: Brake, budget: Budget | None = None, ledger: Ledger | None = None
+) -> Iterator[None]:
+    """Meter all clients of the openai SDK inside the block, whenever they were made, and what
+    scorers ask a model with by the `requests` library, if that is imported before.
 
     The SDK's own retries are off. A request has `limits.attempts` attempts; what may pass is tried
     again (`retries`). An attempt ends `limits.call_deadline_s` after its start, the reading of a
@@ -35,14 +43,19 @@ def meter(limits: Limits, brake: Brake, budget: Budget | None = None) -> Iterato
         brake: While it is pulled no request is sent: `StoppedError` is raised. So it is in a
             thread or task whose case has ended without it.
         budget: What all requests together may take.
+        ledger: Knows what earlier requests took, which counts, and keeps what these do.
     """
-    traffic = Traffic(limits, brake, budget or Budget())
+    traffic = Traffic(limits, brake, budget or Budget(), ledger)
     from openai._base_client import AsyncAPIClient, SyncAPIClient
 
     with ExitStack() as patches:
         for client, wrap in ((SyncAPIClient, _metered), (AsyncAPIClient, _metered_async)):
             request = wrap(client.request, traffic)
             patches.enter_context(_replaced(client, "request", request))
+        if library := sys.modules.get("requests"):  # else no scorer of MLflow's is there
+            send = metered_send(library.Session.send, traffic)
+            patches.enter_context(_replaced(library.Session, "send", send))
+        patches.callback(traffic.close)
         yield
 
 
@@ -58,27 +71,23 @@ def _replaced(owner: type, name: str, function: Callable[..., Any]) -> Iterator[
 
 def _metered(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
     def request(client: Any, cast_to: Any, options: Any, **how: Any) -> Any:
-        exchange = Exchange(client, options, traffic)
-        while True:
-            with closing(exchange.turns()) as turns:
-                for delay in turns:
-                    time.sleep(delay)
-            exchange.begin()
-            try:
-                prepared = exchange.options(timeout_s=traffic.limits.call_deadline_s)
-                reply = exchange.within_deadline(send, client, cast_to, prepared, **how)
-                reply = exchange.answered(reply, cast_to)
-            except BaseException as error:
-                time.sleep(exchange.wait_s(error))
-            else:
-                return watch(reply, exchange)
+        asked = Request(client, options)
+        exchange = Exchange(asked, traffic)
+
+        def attempt() -> Any:
+            prepared = asked.options(exchange.mark, traffic.limits.call_deadline_s)
+            reply = exchange.within_deadline(send, client, cast_to, prepared, **how)
+            return exchange.answered(reply, cast_to)
+
+        return watch(until_answered(exchange, attempt), exchange)
 
     return request
 
 
 def _metered_async(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
     async def request(client: Any, cast_to: Any, options: Any, **how: Any) -> Any:
-        exchange = Exchange(client, options, traffic)
+        asked = Request(client, options)
+        exchange = Exchange(asked, traffic)
         await close_with_loop(client._client)
         while True:
             with closing(exchange.turns()) as turns:
@@ -87,7 +96,7 @@ def _metered_async(send: Callable[..., Any], traffic: Traffic) -> Callable[..., 
             exchange.begin()
             try:
                 async with exchange.deadline():
-                    reply = await send(client, cast_to, exchange.options(), **how)
+                    reply = await send(client, cast_to, asked.options(exchange.mark), **how)
                 reply = exchange.answered(reply, cast_to)
             except BaseException as error:
                 await asyncio.sleep(exchange.wait_s(error))

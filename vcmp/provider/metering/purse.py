@@ -5,11 +5,11 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from vcmp.provider.metering.prices import cost_usd
-from vcmp.types import Budget
+from vcmp.types import Budget, Spent
 
 BYTES_PER_TOKEN = 2
 """Fewer than in any language that is mostly written in letters; no tokenizer is at hand."""
@@ -27,68 +27,95 @@ class Price:
     usd: float | None = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrun:
+    """Why a request must not be sent."""
+
+    reason: str
+    mend: str
+    """The setting to raise, or to replace, so that it may."""
+
+
+class Ledger(Protocol):
+    """Knows what is spent when the process is gone."""
+
+    def spent(self) -> Spent:
+        """What was spent before."""
+        ...
+
+    def add(self, spent: Spent) -> None:
+        """Keep what an attempt of a call took."""
+        ...
+
+
 class Purse:
     """What has been spent, and what is set aside for requests under way.
 
     Args:
         budget: The bounds.
+        ledger: Where it goes on from, and what it keeps up to date.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, ledger: Ledger | None = None) -> None:
         self._budget = budget
+        self._ledger = ledger
         self._lock = threading.Lock()
-        self._began_s = time.monotonic()
-        self._calls = 0
-        self._tokens = 0
-        self._usd = 0.0
+        self._before = ledger.spent() if ledger else Spent()
+        self._began_s = self._noted_s = time.monotonic()
+        self._calls = self._before.calls
+        self._tokens = self._before.tokens
+        self._usd = self._before.usd or 0.0
 
-    def worst_price(self, body: Mapping[str, Any], url: str) -> Price:
-        """What a request takes if its answer is as long as it may be; nothing where no bound asks.
+    def reserve(self, body: Mapping[str, Any], url: str) -> Price | Overrun:
+        """Set aside what a request takes at worst; of tokens and money nothing where no bound asks.
 
         Args:
             body: The request.
             url: Where it is sent.
+
+        Returns:
+            What is set aside; or why the request must not be sent.
         """
-        if self._budget.tokens is None and self._budget.usd is None:
-            return Price()
-        size = len(json.dumps(body, ensure_ascii=False, default=str).encode())
+        bounded = self._budget.tokens is not None or self._budget.usd is not None
+        worst = self.worst_price(body, url) if bounded else Price()
+        with self._lock:
+            over = self._overrun(worst, str(body.get("model") or ""))
+            if over is None:
+                self._calls += 1
+                self._tokens += worst.tokens
+                self._usd += worst.usd or 0.0
+        return over or worst
+
+    def worst_price(self, body: Mapping[str, Any], url: str) -> Price:
+        """What a request takes if its answer is as long as it may be."""
+        text = json.dumps(body, ensure_ascii=False, default=str)
+        size = len(text.encode(errors="surrogatepass"))
         asked = math.ceil(size / BYTES_PER_TOKEN)
         limits = (body.get(name) for name in OUTPUT_LIMITS)
         limit = next((limit for limit in limits if isinstance(limit, int)), None)
         n = body.get("n")
         answered = (limit or MOST_OUTPUT_TOKENS) * (n if isinstance(n, int) else 1)
-        usd: float | None = 0.0
-        if self._budget.usd is not None:
-            usd = cost_usd(str(body.get("model") or ""), asked, answered, url=url)
+        usd = cost_usd(str(body.get("model") or ""), asked, answered, url=url)
         return Price(tokens=asked + answered, usd=usd)
 
-    def set_aside(self, worst: Price, model: str) -> str:
-        """Reserve what a request takes at worst.
-
-        Returns:
-            Why it must not be sent, in words; "" when it may.
-        """
+    def _overrun(self, worst: Price, model: str) -> Overrun | None:
         budget = self._budget
-        with self._lock:
-            minutes = (time.monotonic() - self._began_s) / 60
-            if budget.minutes is not None and minutes >= budget.minutes:
-                return _over("minutes", budget.minutes, "have passed")
-            if budget.calls is not None and self._calls + 1 > budget.calls:
-                return _over("calls", budget.calls, "are made")
-            if budget.tokens is not None and self._tokens + worst.tokens > budget.tokens:
-                return _over("tokens", budget.tokens, "may not do for the next call")
-            if budget.usd is not None:
-                if worst.usd is None:
-                    return (
-                        f"budget: the price of {model!r} is unknown, so budget.usd cannot be kept."
-                        " Use budget.tokens"
-                    )
-                if self._usd + worst.usd > budget.usd:
-                    return _over("usd", budget.usd, "may not do for the next call")
-            self._calls += 1
-            self._tokens += worst.tokens
-            self._usd += worst.usd or 0.0
-        return ""
+        minutes = self._before.minutes + (time.monotonic() - self._began_s) / 60
+        if budget.minutes is not None and minutes >= budget.minutes:
+            return _over("minutes", budget.minutes, "have passed")
+        if budget.calls is not None and self._calls + 1 > budget.calls:
+            return _over("calls", budget.calls, "are made")
+        if budget.tokens is not None and self._tokens + worst.tokens > budget.tokens:
+            return _over("tokens", budget.tokens, "may not do for the next call")
+        if budget.usd is None:
+            return None
+        if worst.usd is None:
+            return _unpriced(f"the price of {model!r}")
+        if self._before.usd is None:
+            return _unpriced("the price of an earlier call")
+        if self._usd + worst.usd > budget.usd:
+            return _over("usd", budget.usd, "may not do for the next call")
+        return None
 
     def settle(self, worst: Price, spent: Price, *, sent: bool = True) -> None:
         """Put back what a request did not take.
@@ -97,12 +124,36 @@ class Purse:
             worst: What was set aside for it.
             spent: What it took.
             sent: Whether it counts as a call: a recorded reply does not.
+
+        Raises:
+            StorageError: The ledger cannot keep it.
         """
         with self._lock:
             self._calls -= not sent
             self._tokens += spent.tokens - worst.tokens
             self._usd += (spent.usd or 0.0) - (worst.usd or 0.0)
+        if sent:
+            self._note(Spent(calls=1, tokens=spent.tokens, usd=spent.usd))
+
+    def close(self) -> None:
+        """Keep the time since the last call as well; raises a StorageError like `settle`."""
+        self._note(Spent())
+
+    def _note(self, spent: Spent) -> None:
+        if self._ledger is None:
+            return
+        with self._lock:
+            before_s, self._noted_s = self._noted_s, time.monotonic()
+            minutes = (self._noted_s - before_s) / 60
+        self._ledger.add(replace(spent, minutes=minutes))
 
 
-def _over(what: str, bound: float, how: str) -> str:
-    return f"budget: the {bound:g} of budget.{what} {how}"
+def _over(what: str, bound: float, how: str) -> Overrun:
+    return Overrun(reason=f"budget: the {bound:g} of budget.{what} {how}", mend=f"budget.{what}=…")
+
+
+def _unpriced(what: str) -> Overrun:
+    return Overrun(
+        reason=f"budget: {what} is unknown, so budget.usd cannot be kept. Use budget.tokens",
+        mend="budget.usd=null budget.tokens=…",
+    )

@@ -27,14 +27,20 @@ class Reading:
 
 def lack_of(reply: Any) -> str:
     """Why a parsed reply is no answer, though it came with status 200; "" when it is one."""
-    choices = getattr(reply, "choices", ())
-    kind = getattr(reply, "object", "")
-    said = getattr(reply, "error", None)
+    choices = _field(reply, "choices", ())
+    kind = _field(reply, "object", "")
+    said = _field(reply, "error", None)
     if said and kind != "response":
         return f"the reply is an error: {said}"
     if kind in ("chat.completion", "text_completion") or choices is None:
         return "" if isinstance(choices, list) and choices else "the reply has no choices"
     return ""
+
+
+def _field(reply: Any, name: str, default: Any) -> Any:
+    if isinstance(reply, Mapping):
+        return reply.get(name, default)
+    return getattr(reply, name, default)
 
 
 def read_reply(reply: Any) -> Reading:

@@ -1,10 +1,53 @@
 """A request as the SDK was asked to make it, and as it is to be sent."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from vcmp.digests import digest_of
 from vcmp.provider.loopback.marks import HEADER, Mark
+
+
+class Asked(Protocol):
+    """What one request asks, of whom."""
+
+    @property
+    def base_url(self) -> str:
+        """Whom it asks."""
+        ...
+
+    @property
+    def api(self) -> str:
+        """`chat.completions`, `responses`, …"""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model it asks for; "" where it names none."""
+        ...
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """What it says."""
+        ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model is asked; what is only looked up costs nothing."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Equal for requests that ask the same."""
+        ...
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it can be sent again."""
+        ...
+
+    def timeout(self) -> Exception:
+        """The error for a request that took too long."""
+        ...
 
 
 class Request:
@@ -22,27 +65,22 @@ class Request:
 
     @property
     def base_url(self) -> str:
-        """Whom it asks."""
         return str(self._client.base_url)
 
     @property
     def api(self) -> str:
-        """`chat.completions`, `responses`, …"""
         return str(self._options.url.strip("/").replace("/", "."))
 
     @property
     def model(self) -> str:
-        """The model it asks for; "" where it names none."""
         return str(self.body.get("model") or "")
 
     @property
     def asks(self) -> bool:
-        """Whether a model is asked; what is only looked up costs nothing."""
         return bool(self._options.method.lower() == "post")
 
     @property
     def digest(self) -> str:
-        """Equal for requests that ask the same."""
         return digest_of([self._options.method, self._options.url, self.body])
 
     @property

@@ -2,12 +2,16 @@
 
 import threading
 from collections import defaultdict
+from contextlib import suppress
 from typing import Protocol
 
+from vcmp.errors import StorageError
 from vcmp.provider.metering.circuit import Circuit
-from vcmp.provider.metering.purse import Purse
+from vcmp.provider.metering.purse import Ledger, Price, Purse
 from vcmp.provider.metering.throttle import Throttle
 from vcmp.types import Budget, Limits
+
+UNKEPT = "budget: what is spent cannot be written down. Make room on the disk"
 
 
 class Brake(Protocol):
@@ -17,8 +21,8 @@ class Brake(Protocol):
         """Whether nothing more is to be sent."""
         ...
 
-    def stop(self, reason: str) -> None:
-        """Ask that nothing more is sent."""
+    def stop(self, reason: str, mend: str = "") -> None:
+        """Ask that nothing more is sent, and say which setting, if any, mends it."""
         ...
 
 
@@ -29,12 +33,13 @@ class Traffic:
         limits: How often and how long to try.
         brake: Asked before each attempt, and pulled by the budget and the circuit.
         budget: What they may take together.
+        ledger: Where what they take is kept.
     """
 
-    def __init__(self, limits: Limits, brake: Brake, budget: Budget) -> None:
+    def __init__(self, limits: Limits, brake: Brake, budget: Budget, ledger: Ledger | None) -> None:
         self.limits = limits
         self.brake = brake
-        self.purse = Purse(budget)
+        self.purse = Purse(budget, ledger)
         self.circuit = Circuit()
         self._lock = threading.Lock()
         self._throttles: defaultdict[str, Throttle] = defaultdict(Throttle)
@@ -43,3 +48,15 @@ class Traffic:
         """Of one model at one address: providers limit each by itself."""
         with self._lock:
             return self._throttles[line]
+
+    def settle(self, reserved: Price, spent: Price, *, sent: bool) -> None:
+        """Put back what a request did not take; the brake is pulled where that cannot be kept."""
+        try:
+            self.purse.settle(reserved, spent, sent=sent)
+        except StorageError:
+            self.brake.stop(UNKEPT)
+
+    def close(self) -> None:
+        """No request comes any more."""
+        with suppress(StorageError):  # the next file to be written says so
+            self.purse.close()
