@@ -40,7 +40,9 @@ time.sleep(100)
 def send(code: str, folder: Path) -> int:
     with (folder / "stderr").open("a") as stderr:
         command = [sys.executable, "-c", code]
-        return errand.send(command, folder, cwd=folder, environment=ENVIRONMENT, stderr=stderr)
+        return errand.send(
+            command, folder, sweep=folder, cwd=folder, environment=ENVIRONMENT, stderr=stderr
+        )
 
 
 def test_processes_in_one_folder_take_turns(tmp_path: Path):

@@ -166,6 +166,8 @@ def _run(settings: "Settings", folder: Path, errand: Errand | None, *, resumes: 
         settings.tracker.set_environment()
     with telling_way_on(folder), settings.provider:
         sweep = plan_sweep(settings, folder)
+        if errand:
+            sweep = replace(sweep, payer=errand.sweep)
         if resumes:
             sweep = take_up(sweep)
         announce(sweep, console)

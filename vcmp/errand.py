@@ -1,6 +1,6 @@
 """What a sweep sends a process of its own for: the evaluation of another revision.
 
-Its environment tells that process where its files go, and the lifeline by which it hangs on its
+Its environment tells that process where its files go, whose budget it spends, and the lifeline by which it hangs on its
 parent: a pipe of which only the parent has the other end. However the parent ends, by `kill -9`
 too, the system lets go of that end, and the process stops.
 """
@@ -19,6 +19,7 @@ from typing import IO, Self
 from vcmp import descendants
 
 FOLDER = "VCMP_ERRAND_FOLDER"
+SWEEP = "VCMP_ERRAND_SWEEP"
 LIFELINE = "VCMP_ERRAND_LIFELINE"
 LOCK = "lock"
 """File in the folder, locked by the process that writes there."""
@@ -30,6 +31,7 @@ def send(
     command: Sequence[str],
     folder: Path,
     *,
+    sweep: Path,
     cwd: Path,
     environment: Mapping[str, str],
     stderr: IO[str],
@@ -43,13 +45,14 @@ def send(
         Its exit code; negative the number of the signal that ended it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    told = {FOLDER: str(folder), SWEEP: str(sweep)}
     theirs, ours = os.pipe()
     with os.fdopen(ours, "wb", buffering=0) as lifeline:
         with os.fdopen(theirs, "rb", buffering=0):
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**environment, FOLDER: str(folder), LIFELINE: str(theirs)},
+                env={**environment, **told, LIFELINE: str(theirs)},
                 pass_fds=[theirs],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -78,6 +81,8 @@ class Errand:
 
     folder: Path
     """Where its files go."""
+    sweep: Path
+    """The folder of the sweep that sent it, in whose budget it is."""
     lifeline: int
     """Descriptor that reads the end of the file once the parent has let go."""
 
@@ -87,15 +92,15 @@ class Errand:
 
         It waits for another process that is still ending in the same folder.
         """
-        folder, lifeline = (os.environ.pop(name, "") for name in (FOLDER, LIFELINE))
-        if not folder or not lifeline:
+        folder, sweep, lifeline = (os.environ.pop(name, "") for name in (FOLDER, SWEEP, LIFELINE))
+        if not (folder and sweep and lifeline):
             return None
         os.set_inheritable(int(lifeline), False)
         # stays open, and thereby locked, as long as this process lives
         lock = os.open(Path(folder, LOCK), os.O_WRONLY | os.O_CREAT, 0o666)
         with suppress(OSError):  # a file system without locks
             fcntl.lockf(lock, fcntl.LOCK_EX)  # unlike flock, no fork of an agent shares it
-        return cls(folder=Path(folder), lifeline=int(lifeline))
+        return cls(folder=Path(folder), sweep=Path(sweep), lifeline=int(lifeline))
 
     def heed(self, stop: Callable[[], None], end: Callable[[], None]) -> None:
         """Watch the lifeline from now on.

@@ -218,7 +218,7 @@ def test_a_budget_that_ends_the_baseline_is_told(changed: Path, vcmp: Run):
         done = vcmp(*settings(server.base_url), "budget.calls=10")
         folder = sweep_of(changed)
         n_requests = len(server.requests)
-        way_on = f"vcmp resume outputs/{folder.name}"
+        way_on = f"vcmp resume outputs/{folder.name} budget.…=…"
         more = vcmp("resume", f"outputs/{folder.name}", "budget.calls=1000")
 
         assert (done.returncode, n_requests) == (4, 10)
@@ -228,6 +228,19 @@ def test_a_budget_that_ends_the_baseline_is_told(changed: Path, vcmp: Run):
         )
         assert (more.returncode, more.stderr) == (0, "")
         assert len(server.requests) == 2 * N_CASES
+
+
+def test_a_budget_is_of_the_sweep_and_its_baseline_together(changed: Path, vcmp: Run):
+    bound = N_CASES + 5
+    with OpenAIServer() as server:
+        done = vcmp(*settings(server.base_url), f"budget.calls={bound}")
+        again = vcmp("resume", f"outputs/{sweep_of(changed).name}")
+        n_requests = len(server.requests)
+        more = vcmp("resume", f"outputs/{sweep_of(changed).name}", "budget.calls=1000")
+
+        assert (done.returncode, again.returncode, n_requests) == (4, 4, bound)
+        assert f"stopped: budget: the {bound} of budget.calls are made" in done.stdout
+        assert (more.returncode, len(server.requests)) == (0, 2 * N_CASES)
 
 
 def test_a_provider_that_refuses_the_baseline_is_told(changed: Path, vcmp: Run):

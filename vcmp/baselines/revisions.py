@@ -72,7 +72,7 @@ def evaluate_revision(asked: Asked, wanted: Wanted) -> Evaluation:
     """
     commit = wanted.revisions[asked.name]
     folder = wanted.folder / results.REVISIONS / commit
-    ended = worktree.evaluate(commit, Path.cwd(), wanted.rerun, folder)
+    ended = worktree.evaluate(commit, Path.cwd(), wanted.rerun, folder, wanted.folder)
     baseline = _finished(ended, folder / "0", asked, wanted)
     version = baseline.version
     if version.revision is None:
@@ -101,7 +101,8 @@ def _finished(ended: Ended, folder: Path, asked: Asked, wanted: Wanted) -> Evalu
 
 def _unfinished(why: str, asked: Asked, wanted: Wanted) -> EvaluationError:
     kept = any(wanted.folder.rglob("*.jsonl"))
-    way_on = f"Go on with what is kept: vcmp resume {os.path.relpath(wanted.folder)}"
+    raised = " budget.…=…" if "budget: " in why else ""
+    way_on = f"Go on with what is kept: vcmp resume {os.path.relpath(wanted.folder)}{raised}"
     return EvaluationError(
         f"{asked.where}: {why}\n  {way_on if kept else 'Nothing was finished: run it again.'}"
     )

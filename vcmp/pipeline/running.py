@@ -35,7 +35,7 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = unseen) -> tuple
     results.save_record(record, sweep.folder)
     results.remove_revisions(sweep.folder)
     ask = asking(sweep.limits, interrupt, traced=sweep.traced)
-    ledger = results.Ledger(sweep.folder)
+    ledger = results.Ledger(sweep.payer or sweep.folder)
     with meter(sweep.limits, interrupt, sweep.budget, ledger):
         evaluations = _evaluate_all(sweep, _heed(sweep, ask), interrupt, follow)
         if any(plan.pairwise for plan in sweep.plans) and not interrupt.requested():
@@ -45,7 +45,7 @@ def run(sweep: Sweep, *, interrupt: Interrupt, follow: Follow = unseen) -> tuple
         evaluations = tuple(replace(done, stopped=interrupt.reason) for done in evaluations)
         for done, folder in zip(evaluations, sweep.folders, strict=True):
             results.save(done, folder)
-    if not interrupt.requested():
+    if not interrupt.requested() and not sweep.payer:
         ledger.close()
     return evaluations
 

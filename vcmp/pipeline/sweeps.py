@@ -38,6 +38,8 @@ class Sweep:
     record: SweepRecord
     budget: Budget = field(default_factory=Budget)
     """What all its calls together may take."""
+    payer: Path | None = None
+    """The folder of the sweep in whose budget it is, if that is not its own."""
     policy: Policy | None = None
     """The gate, which may decide before all cases are evaluated."""
     tracker: MlflowTracker | None = None

@@ -33,7 +33,9 @@ class Ended:
     """The first line of the one that ended it; "" for none. Agents write to stderr too."""
 
 
-def evaluate(commit: str, project: Path, arguments: Sequence[str], folder: Path) -> Ended:
+def evaluate(
+    commit: str, project: Path, arguments: Sequence[str], folder: Path, sweep: Path
+) -> Ended:
     """Evaluate what a commit ships: the default agent of its conf/config.yaml.
 
     Every result is in `folder` as soon as it is finished. What an earlier process has left there is
@@ -44,6 +46,7 @@ def evaluate(commit: str, project: Path, arguments: Sequence[str], folder: Path)
         project: The folder that holds conf/, inside of a git repository.
         arguments: Overrides that make it the same evaluation as today's.
         folder: Of a sweep of its own; the evaluation is in its folder `0`.
+        sweep: The folder of the sweep that it is for, in whose budget it is.
 
     Raises:
         KeyboardInterrupt: The evaluation was interrupted.
@@ -53,7 +56,7 @@ def evaluate(commit: str, project: Path, arguments: Sequence[str], folder: Path)
     settings = ["baseline=null", "tracking=none", "gate=none"]
     with laid_out(commit, project) as copy:
         _lay_yardstick(project / "conf", copy / "conf")
-        ended = _run(copy, [*settings, *arguments, *going_on], folder)
+        ended = _run(copy, [*settings, *arguments, *going_on], folder, sweep)
     if ended.code == 128 + signal.SIGINT:
         raise KeyboardInterrupt
     if ended.code > 128:
@@ -67,7 +70,7 @@ def _lay_yardstick(today: Path, then: Path) -> None:
             shutil.copytree(today / group, then / group, dirs_exist_ok=True)
 
 
-def _run(copy: Path, arguments: Sequence[str], folder: Path) -> Ended:
+def _run(copy: Path, arguments: Sequence[str], folder: Path, sweep: Path) -> Ended:
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
     # a file and no pipe: what an agent leaves running would hold a pipe open for ever
@@ -76,6 +79,7 @@ def _run(copy: Path, arguments: Sequence[str], folder: Path) -> Ended:
             # -P: a revision may have a vcmp of its own
             [sys.executable, "-P", "-m", "vcmp", *arguments],
             folder,
+            sweep=sweep,
             cwd=copy,
             environment={**os.environ, "PYTHONPATH": path},
             stderr=stderr,
