@@ -11,8 +11,8 @@ MODULES = sorted((ROOT / "vcmp").rglob("*.py"))
 
 # A name stands for a module or for a whole package.
 NOUNS = {
-    "calls", "confinement", "descendants", "digests", "display", "errand", "errors", "metrics",
-    "nodes", "paths", "sandbox", "secrets", "types",
+    "calls", "confinement", "descendants", "digests", "display", "errand", "errors", "files",
+    "metrics", "nodes", "paths", "sandbox", "secrets", "types",
 }  # fmt: skip
 STEPS = {
     "agreement", "canaries", "comparison", "datasets", "evaluation", "gates", "judges",

@@ -1,8 +1,8 @@
 """What a sweep sends a process of its own for: the evaluation of another revision.
 
-Its environment tells that process where its files go, whose budget it spends, and the lifeline by which it hangs on its
-parent: a pipe of which only the parent has the other end. However the parent ends, by `kill -9`
-too, the system lets go of that end, and the process stops.
+Its environment tells that process where its files go, whose budget it spends, and the lifeline by
+which it hangs on its parent: a pipe of which only the parent has the other end. However the parent
+ends, by `kill -9` too, the system lets go of that end, and the process stops.
 """
 
 import fcntl

@@ -789,3 +789,19 @@ def test_a_replay_needs_recordings():
         "taped/a.json: is no recording (its layout is 2, this vcmp reads 1).\n"
         "  Restore it, or delete it and record it again: provider=record"
     )
+
+
+def test_a_link_in_a_committed_cassette_is_not_written_through(tmp_path: Path):
+    with recording(numbered()):
+        ask()
+    (entry,) = Path("cassettes").glob("*.json")
+    outside = tmp_path / "outside"
+    outside.write_text("mine", "utf-8")
+    entry.unlink()
+    entry.with_name(f"{entry.name}.new").symlink_to(outside)
+
+    with recording(numbered()):
+        ask()
+
+    assert outside.read_text("utf-8") == "mine"
+    assert [path.name for path in Path("cassettes").iterdir()] == [entry.name]

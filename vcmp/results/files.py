@@ -1,4 +1,4 @@
-"""Files of JSON that are whole or not there, and what is said of those that are damaged."""
+"""The files of a sweep, whole or not there, and what is said of those that are damaged."""
 
 import errno
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcmp.errors import ResultsError, StorageError
+from vcmp.files import write_whole
 from vcmp.secrets import mask, scrub
 
 if TYPE_CHECKING:
@@ -19,19 +20,14 @@ SCHEMA = 1
 
 
 def replace_file(path: Path, parts: Iterable[str]) -> None:
-    """Write a whole file or none: a reader never meets half of it, and a link is not followed.
+    """Write a whole file or none.
 
     Raises:
         StorageError: It cannot be written; what was there before still is.
     """
-    new = path.with_name(path.name + ".new")
     try:
-        new.unlink(missing_ok=True)
-        with new.open("x", encoding="utf-8") as file:
-            file.writelines(parts)
-        new.replace(path)
+        write_whole(path, parts)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from vcmp.digests import digest_of
 from vcmp.errors import ResultsError
+from vcmp.files import write_whole
 from vcmp.provider.cassettes.recordings import RecordedReply, from_json
 from vcmp.secrets import scrub
 
@@ -121,10 +122,8 @@ class Cassette:
             "request": {"method": request.method, "path": request.path, "body": request.body},
             "replies": [reply.to_json() for reply in entry.replies],
         }
-        new = self.folder / f"{entry.name}.new"
         text = json.dumps(document, indent=1, ensure_ascii=True)
-        new.write_text(f"{text}\n", encoding="utf-8")
-        new.replace(self.folder / entry.name)
+        write_whole(self.folder / entry.name, [f"{text}\n"])
 
 
 def _read(path: Path) -> Entry:
