@@ -40,7 +40,8 @@ class Watch:
 
     def _wanted(self) -> Collection[int]:
         """The plans that are not decided, and all that those are compared with."""
-        field = self._field(self._evaluations())
+        results = zip(self._plans, self._results, strict=True)
+        field = self._field([plan.evaluation(there) for plan, there in results])
         found = field.decide(self._policy) if field else []
         if not field or not found:
             return range(len(self._plans))
@@ -49,18 +50,3 @@ class Watch:
             return ()
         decided -= {anchor.version.name for anchor in field.anchors}
         return [n for n, plan in enumerate(self._plans) if plan.version.name not in decided]
-
-    def _evaluations(self) -> list[Evaluation]:
-        return [
-            Evaluation(
-                version=plan.version,
-                dataset=plan.dataset,
-                scorers=plan.cards,
-                answerer=plan.answerer,
-                results=tuple(results),
-                repeats=plan.repeats,
-                seed=plan.seed,
-                canaries=plan.canaries,
-            )
-            for plan, results in zip(self._plans, self._results, strict=True)
-        ]

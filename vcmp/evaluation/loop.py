@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vcmp.errors import EvaluationError
@@ -194,16 +194,8 @@ class _Loop:
         }
         if self.interrupt.reason:
             asked = dict(Counter(row.case_id for row in rows))
-        return Evaluation(
-            version=plan.version,
-            dataset=plan.dataset,
-            scorers=plan.cards,
-            answerer=plan.answerer,
-            results=tuple(rows),
-            repeats=plan.repeats,
-            seed=plan.seed,
+        return replace(
+            plan.evaluation(rows),
             asked=asked if self.interrupt.reason or len(asked) < len(place) else None,
-            outcomes=plan.outcomes,
             stopped=self.interrupt.reason,
-            canaries=plan.canaries,
         )

@@ -1,14 +1,14 @@
 """What is to be evaluated, and how hard, how long and for how much to try."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from vcmp.digests import digest_of
 from vcmp.errors import ConfigError
 from vcmp.types.cases import Case, Dataset
-from vcmp.types.evaluations import Answerer, Canary, ScorerCard
-from vcmp.types.results import Outcomes
+from vcmp.types.evaluations import Answerer, Canary, Evaluation, ScorerCard
+from vcmp.types.results import Outcomes, Result
 from vcmp.types.versions import Version
 
 RESULT_SCHEMA = 1
@@ -67,6 +67,20 @@ class Plan:
         cards = {name: asdict(card) for name, card in self.cards.items()}
         row = [case.id, case.inputs, case.expectations, repeat, self.seed]
         return digest_of([own, cards, row])
+
+    def evaluation(self, results: Iterable[Result]) -> Evaluation:
+        """What came of it, when these are its results."""
+        return Evaluation(
+            version=self.version,
+            dataset=self.dataset,
+            scorers=self.cards,
+            answerer=self.answerer,
+            results=tuple(results),
+            repeats=self.repeats,
+            seed=self.seed,
+            outcomes=self.outcomes,
+            canaries=self.canaries,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
