@@ -14,10 +14,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).parent.parent
 VARIANTS = ("empathetic", "basic")
@@ -55,23 +56,40 @@ def make_project(folder: Path) -> Path:
     return project
 
 
-def run_round(project: Path, n_sweeps: int, n_cases: int) -> list[tuple[int, str]]:
-    """Start the sweeps at once; their exit codes, and what they said where that is not 0."""
+class Running(Protocol):
+    """A command line that was begun."""
+
+    returncode: int | None
+
+    def communicate(self) -> tuple[str, str]: ...
+
+
+Start = Callable[[Path, Sequence[str]], Running]
+"""Begins `python -m vcmp` in a project, with these arguments."""
+
+
+def start_alone(project: Path, arguments: Sequence[str]) -> Running:
+    """In an interpreter of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "vcmp", *arguments],
+        cwd=project,
+        env={**_environment(), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_round(project: Path, n_sweeps: int, n_cases: int, start: Start) -> list[tuple[int, str]]:
+    """Start the sweeps at once; their exit codes, and what they said."""
     shared = (f"agent={','.join(VARIANTS)}", f"dataset.limit={n_cases}", "gate=none", "pool=false",
               f"tracking.experiment={EXPERIMENT}", "--multirun")  # fmt: skip
     running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "vcmp", f"agent.max_tokens={FIRST_LIMIT + number}", *shared],
-            cwd=project,
-            env={**_environment(), "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        start(project, [f"agent.max_tokens={FIRST_LIMIT + number}", *shared])
         for number in range(n_sweeps)
     ]
-    said = [process.communicate()[0] for process in running]
-    return [(p.returncode, text) for p, text in zip(running, said, strict=True)]
+    said = ["".join(process.communicate()) for process in running]
+    return [(p.returncode or 0, text) for p, text in zip(running, said, strict=True)]
 
 
 def _environment() -> dict[str, str]:
@@ -148,14 +166,14 @@ def differing(files: list[Row], store: list[Row]) -> int:
     return (here - there).total() + (there - here).total()
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], start: Start = start_alone) -> int:
     given = [int(argument) for argument in arguments]
     n_rounds, n_sweeps, n_cases = (*given, *(20, 4, 6)[len(given) :])
     with tempfile.TemporaryDirectory() as folder:
         project, begun = make_project(Path(folder)), time.monotonic()
         failed = 0
         for number in range(1, n_rounds + 1):
-            for code, said in run_round(project, n_sweeps, n_cases):
+            for code, said in run_round(project, n_sweeps, n_cases, start):
                 if code or "not recorded" in said:
                     failed += 1
                     print(f"round {number}: exit {code}\n{said}")

@@ -1,29 +1,23 @@
 """What the stories share: a copied sample project in a git repository, and the command line."""
 
-import atexit
 import fcntl
-import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from functools import cache, partial
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.commands import ROOT, Command
+
 settings.register_profile("vcmp", deadline=None)  # a busy machine is no defect
 settings.load_profile("vcmp")
-
-ROOT = Path(__file__).parent.parent
 
 # a thousand processes import the same modules: they need not compile them each
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -57,80 +51,31 @@ def run_vcmp(
     project: Path, *arguments: str, env: dict[str, str] | None = None, timeout: float = 100
 ) -> "subprocess.CompletedProcess[str]":
     """Run `python -m vcmp` in the project, as a user would; no key is set unless `env` does."""
+    return start_vcmp(project, *arguments, env=env).complete(timeout)
+
+
+def start_vcmp(
+    project: Path, *arguments: str, env: dict[str, str] | None = None, **more: Any
+) -> Command:
+    """Begin `python -m vcmp` in the project, as `run_vcmp` does, and do not wait for it."""
     inherited = {k: v for k, v in os.environ.items() if not re.match("_?(OPENAI|MLFLOW)_", k)}
     environment = {**inherited, "PYTHONPATH": str(ROOT), **(env or {})}
-    return warmed().run(arguments, project, environment, timeout)
-
-
-class Warm:
-    """A process in which slow modules are imported, of which each command line gets a copy."""
-
-    def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="vcmp-warm-")
-        self.address = f"{self.folder.name}/socket"
-        command = [sys.executable, str(ROOT / "tests/warm.py"), self.address]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(command, env=environment)
-        atexit.register(self.close)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.folder.cleanup()
-
-    def run(
-        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout: float
-    ) -> "subprocess.CompletedProcess[str]":
-        with (
-            tempfile.NamedTemporaryFile() as stdout,
-            tempfile.NamedTemporaryFile() as stderr,
-            self._connect(timeout) as connection,
-        ):
-            command = {
-                "arguments": arguments,
-                "cwd": str(folder),
-                "env": environment,
-                "stdout": stdout.name,
-                "stderr": stderr.name,
-            }
-            connection.sendall(f"{json.dumps(command)}\n".encode())
-            replies = connection.makefile()
-            process = int(replies.readline())
-            try:
-                code = int(replies.readline())
-            except TimeoutError:
-                os.killpg(process, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(["vcmp", *arguments], timeout) from None
-            said = [Path(file.name).read_text(encoding="utf-8") for file in (stdout, stderr)]
-        return subprocess.CompletedProcess(["vcmp", *arguments], code, *said)
-
-    def _connect(self, timeout: float) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(timeout)
-        for _ in range(1000):
-            with suppress(FileNotFoundError, ConnectionRefusedError):
-                connection.connect(self.address)
-                return connection
-            time.sleep(0.05)
-        raise TimeoutError("the warm process does not start")
-
-
-@cache
-def warmed() -> Warm:
-    return Warm()
+    return Command(arguments, project, environment, **more)
 
 
 @pytest.fixture(scope="session")
 def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database in which nothing is recorded, made once for all workers."""
-    file = tmp_path_factory.getbasetemp().parent / f"mlflow-{os.getppid()}.db"
+    folder = tmp_path_factory.getbasetemp()
+    file = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "mlflow.db"
     with file.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not file.exists():
-            code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
             unfinished = file.with_suffix(".new")
-            command = [sys.executable, "-c", code, f"sqlite:///{unfinished}"]
-            subprocess.run(command, check=True, capture_output=True)
+            uri = f"sqlite:///{unfinished}"
+            code = f"import mlflow; mlflow.MlflowClient({uri!r}).search_experiments()"
+            done = start_vcmp(folder, code=code).complete(100)
+            assert done.returncode == 0, done.stderr
             unfinished.replace(file)
     return file
 

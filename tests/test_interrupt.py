@@ -1,16 +1,13 @@
 """Ctrl-C and SIGTERM: nothing more is sent, what is done is kept, the exit code says so."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import start_vcmp
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -25,11 +22,7 @@ def test_an_interrupt_saves_and_ends_within_five_seconds(
     (project / "agents/slow.py").write_text(slow, encoding="utf-8")
     text = "_target_: agents.slow.answer\n_partial_: true\n"
     (project / "conf/agent/slow.yaml").write_text(text, encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vcmp", "agent=slow", "concurrency=4", "tracking=none"],
-        cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start_vcmp(project, "agent=slow", "concurrency=4", "tracking=none")
     started = project / "started.txt"
     while not (started.exists() and len(started.read_text("utf-8")) >= 4):
         assert process.poll() is None, process.communicate()
@@ -53,19 +46,17 @@ def test_an_interrupt_saves_and_ends_within_five_seconds(
 
 def test_an_agent_that_blocks_the_loop_can_be_interrupted_too(project: Path):
     """An async agent that calls a sync client is a common mistake, and holds everything up."""
-    text = "import time\n\n\nasync def answer(question):\n    time.sleep(60)\n"
+    text = (
+        "import time\n\n\nasync def answer(question):\n"
+        "    open('blocked', 'w').close()\n    time.sleep(60)\n"
+    )
     (project / "agents/slow.py").write_text(text, encoding="utf-8")
     node = "_target_: agents.slow.answer\n_partial_: true\n"
     (project / "conf/agent/slow.yaml").write_text(node, encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vcmp", "agent=slow", "tracking=none", "baseline=null"],
-        cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout
-    while "135 cases" not in process.stdout.readline():
-        assert process.poll() is None
-    time.sleep(2)
+    process = start_vcmp(project, "agent=slow", "tracking=none", "baseline=null")
+    while not (project / "blocked").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
 
     process.send_signal(signal.SIGINT)
     began = time.monotonic()

@@ -1,11 +1,8 @@
 """`vcmp judge-check` through the command line: labels in, one sentence and one next step out."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.builders import version
-from tests.conftest import ROOT, Run
+from tests.conftest import Run, start_vcmp
 from tests.openai_server import OpenAIServer
 from tests.sweeps import sweep_folder, write
 from vcmp.checking import read_labels
@@ -314,11 +311,9 @@ def test_with_the_extra_the_mean_of_all_answers_is_corrected_by_the_labels(
 def test_an_interrupt_leaves_nothing_and_says_so(project: Path):
     overrides = write_labels(project, labelled(*[("I am sorry.", 1)] * 8))
     with OpenAIServer(judge=judge, faults=lambda *_: ("hang", 60)) as server:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "vcmp", "judge-check", *overrides, "provider=compatible",
-             f"provider.base_url={server.base_url}"],
-            cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "any"},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process = start_vcmp(
+            project, "judge-check", *overrides, "provider=compatible",
+            f"provider.base_url={server.base_url}", env={"OPENAI_API_KEY": "any"},
         )  # fmt: skip
         while not server.judged:
             assert process.poll() is None, process.communicate()

@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import evaluation
-from tests.conftest import ROOT, Run
+from tests.conftest import Run, start_vcmp
 from tests.openai_server import OpenAIServer
 from tests.sweeps import rows, sweep_folder, verdict, write, write_cases
 from vcmp import preferences, results
@@ -538,13 +535,11 @@ def test_an_interrupt_keeps_what_was_judged_and_the_rest_counts_as_missing(
     write(project, "conf/gate/wins.yaml", GATE)
     cases = write_cases(project, 12)
     with OpenAIServer(warm, judge=choose(len), faults=faults) as server:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "vcmp", "agent=empathetic,basic", "scorers=preferred", cases,
-             "+scorers.preferred.canary=null", "gate=wins", "tracking=none", "-m",
-             "provider=compatible",
-             f"provider.base_url={server.base_url}", "concurrency=2"],
-            cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "any"},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process = start_vcmp(
+            project, "agent=empathetic,basic", "scorers=preferred", cases,
+            "+scorers.preferred.canary=null", "gate=wins", "tracking=none", "-m",
+            "provider=compatible", f"provider.base_url={server.base_url}", "concurrency=2",
+            env={"OPENAI_API_KEY": "any"},
         )  # fmt: skip
         while len(server.judged) < 4:
             assert process.poll() is None, process.communicate()

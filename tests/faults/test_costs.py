@@ -3,8 +3,6 @@
 import json
 import os
 import pty
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Run
+from tests.conftest import Run, start_vcmp
 from tests.openai_server import OpenAIServer
 from tests.sweeps import rows, sweep_folder
 from vcmp.results import Ledger
@@ -61,11 +59,7 @@ def test_a_terminal_is_asked(project: Path):
     for reply, code, n_requests in (("n\n", 2, 0), ("y\n", 0, 3)):
         with FaultServer() as server:
             ours, theirs = pty.openpty()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "vcmp", *settings(server)],
-                cwd=project, env={**os.environ, **KEY, "PYTHONPATH": str(ROOT)}, stdin=theirs,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
+            process = start_vcmp(project, *settings(server), env=KEY, stdin=os.ttyname(theirs))
             os.close(theirs)
             os.write(ours, reply.encode())
             out, err = process.communicate(timeout=60)
@@ -124,10 +118,7 @@ def test_a_bound_that_is_given_at_last_counts_what_a_killed_run_took(
     """Nothing was bounded when it was spent. Eight calls take 350 tokens, and 0.3 s one by one;
     the bounds would do for two more if they began anew."""
     with FaultServer(latency_s=0.05) as server:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "vcmp", *bounded(server, "concurrency=1")],
-            cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        process = start_vcmp(project, *bounded(server, "concurrency=1"))
         while server.n_requests < 9:
             assert process.poll() is None
             time.sleep(0.005)

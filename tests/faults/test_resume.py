@@ -3,19 +3,17 @@ undisturbed one."""
 
 import json
 import os
-import resource
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Run
+from tests.commands import Command
+from tests.conftest import Run, start_vcmp
 from tests.openai_server import OpenAIServer
 from vcmp.testing import Fault, FaultServer, Received, faults
 
@@ -23,12 +21,8 @@ TIMES = {"started_s", "latency_s", "waited_s", "id", "created"}
 CONCURRENCY = 4
 
 
-def begin(project: Path, url: str, *arguments: str, **how: Any) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "vcmp", *settings(url), *arguments],
-        cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how,
-    )  # fmt: skip
+def begin(project: Path, url: str, *arguments: str, **how: Any) -> Command:
+    return start_vcmp(project, *settings(url), *arguments, **how)
 
 
 def settings(url: str) -> list[str]:
@@ -58,7 +52,7 @@ def rows(folder: Path, name: str = "results.jsonl") -> list[Any]:
     return [timeless(json.loads(line)) for line in lines]
 
 
-def kill_after(process: "subprocess.Popen[str]", server: OpenAIServer, n_requests: int) -> None:
+def kill_after(process: Command, server: OpenAIServer, n_requests: int) -> None:
     while len(server.requests) < n_requests:
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
@@ -224,10 +218,10 @@ def test_a_judge_that_said_nothing_of_use_is_not_asked_again(
 
 def test_an_interrupt_after_the_last_answer_tells_how_it_goes_on(project: Path):
     with OpenAIServer() as server:
-        process = begin(project, server.base_url, "dataset.limit=20", bufsize=1)
-        assert process.stdout
-        while "evaluating 40 of 40" not in process.stdout.readline():
+        process = begin(project, server.base_url, "dataset.limit=20")
+        while "evaluating 40 of 40" not in process.output:
             assert process.poll() is None
+            time.sleep(0.005)
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=30)
 
@@ -256,7 +250,7 @@ def test_an_interrupted_sweep_tells_how_it_goes_on(project: Path, vcmp: Run):
 def test_a_full_disk_keeps_what_is_finished(project: Path, vcmp: Run):
     """No half line, no half file, exit code 4, and the way to go on."""
     with OpenAIServer() as server:
-        process = begin(project, server.base_url, preexec_fn=small_files(60_000))
+        process = begin(project, server.base_url, largest_file=60_000)
         _, err = process.communicate(timeout=60)
         folder = sweep_of(project)
         kept = [len(rows(folder / job)) for job in "01"]
@@ -272,19 +266,9 @@ def test_a_full_disk_keeps_what_is_finished(project: Path, vcmp: Run):
     assert not list(folder.rglob("*.new"))
 
 
-def small_files(n_bytes: int) -> Callable[[], None]:
-    """What a process does to meet a full disk at a file of so many bytes."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
-
-    return limit
-
-
 def test_a_disk_that_is_full_from_the_start_is_no_mistake_of_the_user(project: Path):
     with OpenAIServer() as server:
-        process = begin(project, server.base_url, preexec_fn=small_files(500))
+        process = begin(project, server.base_url, largest_file=500, stdout=os.devnull)
         _, err = process.communicate(timeout=60)
 
     assert (process.returncode, len(server.requests)) == (4, 0)
@@ -293,7 +277,7 @@ def test_a_disk_that_is_full_from_the_start_is_no_mistake_of_the_user(project: P
 
 def test_a_full_disk_leaves_no_half_report(project: Path, vcmp: Run):
     with OpenAIServer() as server:
-        process = begin(project, server.base_url, "dataset.limit=3", preexec_fn=small_files(8_000))
+        process = begin(project, server.base_url, "dataset.limit=3", largest_file=8_000)
         _, err = process.communicate(timeout=60)
         folder = sweep_of(project)
         done = vcmp("resume", f"outputs/{folder.name}")
@@ -306,15 +290,12 @@ def test_a_full_disk_leaves_no_half_report(project: Path, vcmp: Run):
 
 
 def test_a_log_that_cannot_be_written_is_a_full_disk_too(project: Path):
-    with OpenAIServer() as server, open("/dev/full", "w") as full:
-        process = subprocess.run(
-            [sys.executable, "-m", "vcmp", *settings(server.base_url), "dataset.limit=3"],
-            cwd=project, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True, check=False,
-            stdout=full, stderr=subprocess.PIPE, timeout=60,
-        )  # fmt: skip
+    with OpenAIServer() as server:
+        process = begin(project, server.base_url, "dataset.limit=3", stdout="/dev/full")
+        _, err = process.communicate(timeout=60)
 
     assert process.returncode == 4
-    assert process.stderr.startswith("vcmp: No space left on device.")
+    assert err.startswith("vcmp: No space left on device.")
     assert not server.requests  # nothing was paid for
 
 

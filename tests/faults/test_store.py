@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -19,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Run, make_project, run_vcmp
+from benchmarks import together
+from tests.conftest import Run, make_project, run_vcmp, start_vcmp
 from tests.faults.stores import Line, count, exclusive_lock, free_port, mlflow_server
 from tests.sweeps import sweep_folder
 from vcmp import policies, recording, results
@@ -66,19 +66,6 @@ def add_waiting_agents(project: Path) -> None:
         (project / f"conf/agent/{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def start(project: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """`python -m vcmp` in the background, in an environment that knows nothing of MLflow."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "vcmp", *arguments],
-        cwd=project,
-        env={**clean, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def wait_for(path: Path, seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not path.exists():
@@ -122,7 +109,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory, new_store: Path) -> Iterato
     (folder / "artifacts").mkdir()
     with mlflow_server(folder / "mlflow.db", folder / "artifacts") as port:
         line = Line(port)
-        running = start(project, *SWEEP, f"tracking.uri={line.uri}")
+        running = start_vcmp(project, *SWEEP, f"tracking.uri={line.uri}")
         wait_for(project / "asked")
         line.cut()
         (project / "go").touch()
@@ -205,7 +192,7 @@ def test_a_sweep_is_recorded_later_once_whatever_breaks_off(
     if nothing had happened, and is not done twice."""
     line, folder = broken.line, broken.folder
     line.mend()
-    killed = start(broken.project, "sync", broken.shown)
+    killed = start_vcmp(broken.project, "sync", broken.shown)
     line.on_trace(10, lambda: os.kill(killed.pid, signal.SIGKILL))
     killed.communicate(timeout=90)
     assert killed.returncode == -signal.SIGKILL
@@ -398,15 +385,14 @@ def test_a_lock_that_nobody_lets_go_of_is_an_error(tmp_path: Path, monkeypatch: 
     )
 
 
-def test_sweeps_at_once_on_a_fresh_store_keep_their_rows_apart():
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own imports
+def test_sweeps_at_once_on_a_fresh_store_keep_their_rows_apart(capsys: pytest.CaptureFixture[str]):
     """Four processes create the tables of one file, and then write into it together."""
-    command = [sys.executable, "benchmarks/together.py", "1", "4", "2"]
+    code = together.main(["1", "4", "2"], lambda project, given: start_vcmp(project, *given))
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert done.stdout.splitlines()[1:] == [
+    assert capsys.readouterr().out.splitlines()[1:] == [
         "in files      16 rows   lost 0   twice 0   mixed 0",
         "in store      16 rows   lost 0   twice 0   mixed 0",
         "not alike in files and store: 0",
     ]
-    assert done.returncode == 0
+    assert code == 0

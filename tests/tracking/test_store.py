@@ -15,33 +15,28 @@ from typing import Any
 
 import pytest
 
+from tests.commands import Command
+from tests.conftest import ROOT, start_vcmp
 from tests.tracking.conftest import Recording
 from vcmp.errors import TrackingError
 from vcmp.tracking import MlflowTracker
 from vcmp.tracking.environment import set_environment
 from vcmp.tracking.sessions import probe
 
-ROOT = Path(__file__).parent.parent.parent
 
-
-def run(code: str, folder: Path) -> "subprocess.Popen[str]":
+def run(code: str, folder: Path) -> Command:
     """Run Python in `folder`, in an environment that knows nothing of MLflow."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**clean, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return start_vcmp(folder, code=code)
 
 
 def test_importing_the_package_does_not_import_mlflow(tmp_path: Path):
     """It takes seconds; configuration errors and help must not wait for it."""
     code = "import sys, vcmp.tracking; print({'mlflow', 'pandas', 'numpy'} & set(sys.modules))"
+    command = [sys.executable, "-c", code]
 
-    assert run(code, tmp_path).communicate()[0] == "set()\n"
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
 
 
 def test_three_processes_open_a_fresh_store_at_once(tmp_path: Path):
@@ -50,7 +45,7 @@ def test_three_processes_open_a_fresh_store_at_once(tmp_path: Path):
 
     processes = [run(code, tmp_path) for _ in range(3)]
 
-    assert [process.communicate()[0] for process in processes] == ["", "", ""]
+    assert [process.communicate() for process in processes] == [("", "")] * 3
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
 
@@ -147,7 +142,7 @@ def test_a_project_may_lie_in_any_folder(tmp_path: Path, name: str):
     folder.mkdir()
     code = "from vcmp.tracking import MlflowTracker; MlflowTracker().prepare()"
 
-    assert run(code, folder).communicate()[0] == ""
+    assert run(code, folder).communicate() == ("", "")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert sorted(path.name for path in (folder / "outputs").iterdir()) == [
         "mlflow.db",
