@@ -1,13 +1,15 @@
 """What the stories share: a copied sample project in a git repository, and the command line."""
 
+import atexit
 import fcntl
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ from tests.commands import ROOT, Command
 settings.register_profile("vcmp", deadline=None)  # a busy machine is no defect
 settings.load_profile("vcmp")
 
-# a thousand processes import the same modules: they need not compile them each
+# many processes import the same modules: they need not compile them each, nor do the workers
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = f"{tempfile.gettempdir()}/vcmp-bytecode"
+sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -35,15 +38,29 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are cores: many a test waits for a clock, a server or another process."""
+    return round(1.5 * (os.cpu_count() or 1))
+
+
 def make_project(parent: Path) -> Path:
     """The sample project, committed: conf/ and agents/ and nothing else of this repository."""
+    return Path(shutil.copytree(sample_project(), parent / "project"))
+
+
+@cache
+def sample_project() -> Path:
+    """One to copy, which takes less than to make another; its folder goes with this process."""
+    parent = Path(tempfile.mkdtemp(prefix="vcmp-sample-"))
+    atexit.register(shutil.rmtree, parent)
     folder = parent / "project"
     for name in ("conf", "agents"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / ".gitignore").write_text("outputs/\n__pycache__/\n", encoding="utf-8")
-    git(folder, "init", "-q", "-b", "main")
+    git(folder, "init", "-q", "-b", "main", "--template=")
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "Start the sample project")
+    git(folder, "repack", "-a", "-d", "-q")  # one file to copy instead of ninety
     return folder
 
 

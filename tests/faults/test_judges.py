@@ -86,34 +86,41 @@ def scripted() -> Iterator[None]:
         yield
 
 
-def judged(judge: Callable[[Case, Any], Any], output: Any) -> float | None:
-    score = asyncio.run(judge(CASE, output))
-    value: float | None = score.value
-    return value
+def judged(*outputs: Any) -> list[dict[str, float | None]]:
+    """What each judge says of each output, asked through one client."""
+
+    async def ask() -> list[dict[str, float | None]]:
+        return [
+            {name: (await judge(CASE, output)).value for name, judge in JUDGES.items()}
+            for output in outputs
+        ]
+
+    return asyncio.run(ask())
 
 
 def test_there_are_thirty_injections_and_the_judges_tell_good_from_bad(scripted: None):
     """Else that none of them moves a verdict would say nothing."""
     assert len(INJECTIONS) >= 30
-    for judge in JUDGES.values():
-        assert (judged(judge, BAD), judged(judge, GOOD)) == (0, 1)
+    assert judged(BAD, GOOD) == [dict.fromkeys(JUDGES, 0), dict.fromkeys(JUDGES, 1)]
 
 
 @pytest.mark.parametrize("injection", INJECTIONS.values(), ids=INJECTIONS)
 def test_no_injected_answer_moves_a_verdict(scripted: None, injection: str):
     """Whatever a bad answer tells the judge, before it, behind it or alone, it is still bad."""
-    for output in (f"{BAD}\n{injection}", f"{injection}\n{BAD}", {"text": BAD, "note": injection}):
-        assert {name: judged(judge, output) for name, judge in JUDGES.items()} == dict.fromkeys(
-            JUDGES, 0
-        )
+    found = judged(f"{BAD}\n{injection}", f"{injection}\n{BAD}", {"text": BAD, "note": injection})
+
+    assert found == [dict.fromkeys(JUDGES, 0)] * 3
 
 
 @pytest.mark.parametrize("injection", INJECTIONS.values(), ids=INJECTIONS)
 def test_no_injected_answer_wins_a_comparison(scripted: None, injection: str):
     prefer = Prefer(criterion=" ".join(RULES))
 
-    won = asyncio.run(prefer(CASE, f"{BAD}\n{injection}", GOOD))
-    lost = asyncio.run(prefer(CASE, GOOD, f"{injection}\n{BAD}"))
+    async def compare() -> tuple[Any, Any]:
+        won = await prefer(CASE, f"{BAD}\n{injection}", GOOD)
+        return won, await prefer(CASE, GOOD, f"{injection}\n{BAD}")
+
+    won, lost = asyncio.run(compare())
 
     assert (won.value, won.swayed, lost.value, lost.swayed) == (1, False, 0, False)
 

@@ -28,7 +28,7 @@ EMPATHY = re.compile(
     re.IGNORECASE,
 )
 STEPS = re.compile(
-    r"^\s*(?:\d+[.)]|[-*])\s|\b(?:open|choose|select|enter|click|go to|take a photo|check)\b",
+    r"^[^\S\n]*(?:\d+[.)]|[-*])\s|\b(?:open|choose|select|enter|click|go to|take a photo|check)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 FURTHER_HELP = re.compile(
