@@ -31,10 +31,12 @@ _MIN_LINE = 20
 """Characters of a line that is a secret of its own, where a key has several lines."""
 _LOGIN = re.compile(r"://([^/\s@:]*):([^/\s@]+)@")
 
-KEY_SHAPE = re.compile(
-    r"\b(sk|pk|ghp|gho|github_pat|glpat|gsk|nvapi|xai|xox[abp])[-_][A-Za-z0-9_-]{12,}"
-)
+_SERVICES = (
+    "sk", "pk", "ghp", "gho", "github_pat", "glpat", "gsk", "nvapi", "xai", "xoxa", "xoxb", "xoxp",
+)  # fmt: skip
+KEY_SHAPE = re.compile(rf"\b({'|'.join(_SERVICES)})[-_][A-Za-z0-9_-]{{12,}}")
 """What the keys of well-known services look like."""
+_BEGINNINGS = tuple(f"{service}{sign}" for service in _SERVICES for sign in "-_")
 
 _named: set[str] = set()
 
@@ -86,7 +88,7 @@ def _replace(
 ) -> Any:
     if isinstance(value, str):
         text = pattern.sub(lambda found: f"${{{names[found[0]]}}}", value) if names else value
-        return KEY_SHAPE.sub(_hide, text) if shapes else text
+        return KEY_SHAPE.sub(_hide, text) if shapes and _may_hold_shapes(text) else text
     if isinstance(value, Mapping):
         return {
             _replace(key, pattern, names, shapes=shapes): _replace(
@@ -97,6 +99,11 @@ def _replace(
     if isinstance(value, (list, tuple)):
         return [_replace(item, pattern, names, shapes=shapes) for item in value]
     return value
+
+
+def _may_hold_shapes(text: str) -> bool:
+    """Millions of characters are looked through so in a tenth of the time."""
+    return any(beginning in text for beginning in _BEGINNINGS)
 
 
 def _hide(found: "re.Match[str]") -> str:
