@@ -43,6 +43,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return round(1.5 * (os.cpu_count() or 1))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Tests that look at one run of a module stay together, so that it is not run twice."""
+    for item in items:
+        known = item._fixtureinfo.name2fixturedefs
+        if any(each.scope == "module" for found in known.values() for each in found):
+            item.add_marker(pytest.mark.xdist_group(Path(item.path).stem))
+
+
 def make_project(parent: Path) -> Path:
     """The sample project, committed: conf/ and agents/ and nothing else of this repository."""
     return Path(shutil.copytree(sample_project(), parent / "project"))

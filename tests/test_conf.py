@@ -1,6 +1,7 @@
 """Every file in conf/ composes, builds, and says in its first line what it is."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ def test_choice_composes_and_builds(path: Path, tmp_path: Path, monkeypatch: pyt
     set_defaults()
     monkeypatch.chdir(ROOT)
     monkeypatch.syspath_prepend(ROOT)
+    for name in [name for name in sys.modules if name.split(".")[0] == "agents"]:
+        monkeypatch.delitem(sys.modules, name)  # another project's
     monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
     arguments = [f"{path.parent}={path.stem}", "tracking.uri=null"]
     if path.stem == "none":

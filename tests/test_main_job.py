@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Run, git, make_project, run_vcmp
+from tests.conftest import ROOT, Run, git, make_project, place_store, run_vcmp
 
 
 @pytest.fixture(scope="module")
 def sweep(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, new_store: Path
 ) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
     """A project in which the README's command ran once."""
     project = make_project(tmp_path_factory.mktemp("sweep"))
+    place_store(new_store, project)
     return project, run_vcmp(project, "agent=empathetic,basic", "--multirun")
 
 

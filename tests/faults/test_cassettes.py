@@ -2,12 +2,13 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Run, git
+from tests.conftest import Run, git, make_project, run_vcmp
 from tests.openai_server import OpenAIServer
 
 KEY = "sk-canary-7f3a9b1c2d4e"
@@ -62,18 +63,26 @@ def evidence(folder: Path) -> list[bytes]:
     return [(folder / name).read_bytes() for name in ("report.md", "verdict.json")]
 
 
-@pytest.fixture
-def recorded(project: Path, vcmp: Run) -> Path:
+@pytest.fixture(scope="module")
+def taped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample project with the replies of a model, committed; the model is gone."""
+    project = make_project(tmp_path_factory.mktemp("taped"))
     with OpenAIServer(kind, judge=judge) as server:
         upstream = f"provider.upstream={server.base_url}"
         choices = ("agent=empathetic,basic", "provider=record", upstream)
-        done = vcmp(*choices, *OPTIONS, env={"OPENAI_API_KEY": KEY})
+        done = run_vcmp(project, *choices, *OPTIONS, env={"OPENAI_API_KEY": KEY})
     assert done.returncode in (0, 1, 3), done.stderr
     assert "OpenAI-compatible API at 127.0.0.1" in done.stdout.splitlines()[0]
     git(project, "add", ".")
     git(project, "commit", "-q", "-m", "Record what the model says")
     return project
+
+
+@pytest.fixture
+def recorded(taped: Path, project: Path) -> Path:
+    """A copy of it, as the project of one test."""
+    shutil.rmtree(project)
+    return Path(shutil.copytree(taped, project))
 
 
 def replay(vcmp: Run, *more: str) -> Any:
