@@ -44,11 +44,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Tests that look at one run of a module stay together, so that it is not run twice."""
+    """Tests of a module or folder that look at one run stay together: it is not run twice."""
     for item in items:
-        known = item._fixtureinfo.name2fixturedefs
-        if any(each.scope == "module" for found in known.values() for each in found):
-            item.add_marker(pytest.mark.xdist_group(Path(item.path).stem))
+        known = [each for found in item._fixtureinfo.name2fixturedefs.values() for each in found]
+        shared = [each.baseid for each in known if each.scope in ("module", "session")]
+        if places := [place for place in shared if "/" in place]:
+            item.add_marker(pytest.mark.xdist_group(min(places, key=len)))
 
 
 def make_project(parent: Path) -> Path:

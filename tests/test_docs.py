@@ -3,8 +3,6 @@
 import inspect
 import re
 import shlex
-import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, Run, start_vcmp
 from vcmp import gates, judges, scorers
 from vcmp.targets import locate
 
@@ -144,12 +142,13 @@ def test_every_rule_and_scorer_is_described(module: Any, page: str):
 def test_commands_name_choices_that_exist():
     """In the sample project, or in a file that docs/ shows."""
     groups = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
+    shown = files()
     for page, words in commands():
         for word in words:
             group, _, choices = word.partition("=")
             for choice in choices.strip("[]").split(",") if group in groups and choices else ():
                 path = f"conf/{group}/{choice}.yaml"
-                assert path in files() or (ROOT / path).is_file(), f"{page}: {word}"
+                assert path in shown or (ROOT / path).is_file(), f"{page}: {word}"
 
 
 @pytest.mark.usefixtures("stored")
@@ -159,13 +158,10 @@ def test_what_the_pages_show_runs(project: Path, vcmp: Run):
         (project / path).write_text(text, encoding="utf-8")
     (project / "conf/scorers/shown.yaml").write_text("defaults: [mine, graded]", encoding="utf-8")
     (script,) = (b.text for b in blocks("python") if "search_logged_models" in b.text)
-    (project / "analysis.py").write_text(script, encoding="utf-8")
 
     swept = vcmp("agent=empathetic,basic,brief,branded", "scorers=shown", "gate=covered",
                  "dataset.limit=5", "-m")  # fmt: skip
-    analysed = subprocess.run(
-        [sys.executable, "analysis.py"], cwd=project, capture_output=True, text=True, check=False
-    )
+    analysed = start_vcmp(project, code=script).complete(100)
 
     assert swept.returncode == 3, swept.stderr  # five cases decide nothing
     assert "at least 50 cases" in swept.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, Run, start_vcmp
 from tests.faults.fresh import run_fresh
 from vcmp import datasets
 
@@ -84,14 +84,17 @@ def test_a_run_and_what_reads_it_again_unpickle_nothing(project: Path, tmp_path:
 
     done = run_fresh(project, "agent=basic", "gate=none", "dataset.path=cases.jsonl", env=env)
     assert done.returncode == 0, done.stderr
-    again = run_fresh(project, "agent=empathetic", "gate=none", "dataset.path=cases.jsonl", env=env)
+    arguments = ["vcmp", "agent=empathetic", "gate=none", "dataset.path=cases.jsonl"]
+    run = f"import runpy; sys.argv = {arguments}; runpy.run_module('vcmp', run_name='__main__')"
+    again = start_vcmp(project, env=env, code=f"{WATCH}{run}").complete(100)
     assert again.returncode == 0, again.stderr
     assert "empathetic against basic" in again.stdout  # the baseline came out of the store
 
     assert not said.exists()
     code = "import pickle; pickle.loads(b'cbuiltins\\nlist\\n.')"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, **env}, check=True)
-    assert said.read_text(encoding="utf-8") == "builtins list\n"
+    start_vcmp(project, env=env, code=f"{WATCH}{code}").complete(100)
+    assert said.read_text(encoding="utf-8") == "builtins list\n" * 2
 
 
 def test_a_pickle_in_a_parquet_file_is_not_read(tmp_path: Path):

@@ -235,7 +235,10 @@ with mlflow.start_span("part"):
     pass
 mlflow.flush_trace_async_logging()
 """
-    run(code, tmp_path).communicate()
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    command = [sys.executable, "-c", code]
+
+    subprocess.run(command, cwd=tmp_path, env={**clean, "PYTHONPATH": str(ROOT)}, check=True)
 
     assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
 
