@@ -101,13 +101,14 @@ class Command:
 
 def connect(address: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
+    end, failure = time.monotonic() + START_S, address.with_name("failure")
+    while not failure.exists() and time.monotonic() < end:
         with suppress(FileNotFoundError, ConnectionRefusedError):
             connection.connect(str(address))
             return connection
         time.sleep(0.05)
-    raise TimeoutError("the warm process does not start")
+    said = failure.read_text("utf-8") if failure.exists() else f"not within {START_S} s"
+    raise RuntimeError(f"the warm process does not start: {said}")
 
 
 @cache

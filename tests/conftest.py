@@ -43,6 +43,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return round(1.5 * (os.cpu_count() or 1))
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Tests of a module or folder that look at one run stay together: it is not run twice."""
     for item in items:

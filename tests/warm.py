@@ -23,6 +23,7 @@ import shutil
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -111,6 +112,7 @@ def wait_for_one(connection: socket.socket) -> dict[str, Any]:
 def become(command: dict[str, Any]) -> None:
     """Run `python -m vcmp` as if nothing had been before."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     os.chdir(command["cwd"])
     os.environ.clear()
     os.environ.update(command["env"])
@@ -143,6 +145,15 @@ def leave(codes: list[Any]) -> None:
         os._exit(codes[0])
 
 
+def warm(folder: Path, owner: int) -> dict[str, Any]:
+    """Prepare and serve, and tell those who wait why that is not possible."""
+    try:
+        prepare()
+        return serve(folder, owner)
+    except Exception:
+        (folder / "failure").write_text(traceback.format_exc(), encoding="utf-8")
+        raise
+
+
 if __name__ == "__main__":
-    prepare()
-    become(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    become(warm(Path(sys.argv[1]), int(sys.argv[2])))
