@@ -122,9 +122,9 @@ def start_warm() -> Path:
         run, owner = f"{os.getpid()}-{time.time_ns()}", os.getpid()
     folder = Path(tempfile.gettempdir()) / f"vcmp-warm-{run}"
     folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
+    with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not lock.tell():
+        if not os.fstat(lock.fileno()).st_size:
             command = [sys.executable, str(ROOT / "tests/warm.py"), str(folder), str(owner)]
             environment = {**os.environ, "PYTHONPATH": str(ROOT)}
             os.posix_spawn(sys.executable, command, environment, setsid=True)

@@ -25,6 +25,8 @@ settings.load_profile("vcmp")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = f"{tempfile.gettempdir()}/vcmp-bytecode"
 sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+# no test speaks TLS, and each OpenAI client would read the certificates of this machine: none here
+os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -41,16 +43,6 @@ def git(folder: Path, *arguments: str) -> str:
 def pytest_xdist_auto_num_workers() -> int:
     """More than there are cores: many a test waits for a clock, a server or another process."""
     return round(1.5 * (os.cpu_count() or 1))
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Tests of a module or folder that look at one run stay together: it is not run twice."""
-    for item in items:
-        known = [each for found in item._fixtureinfo.name2fixturedefs.values() for each in found]
-        shared = [each.baseid for each in known if each.scope in ("module", "session")]
-        if places := [place for place in shared if "/" in place]:
-            item.add_marker(pytest.mark.xdist_group(min(places, key=len)))
 
 
 def make_project(parent: Path) -> Path:

@@ -15,7 +15,7 @@ from tests.conftest import ROOT, git, make_project
 
 
 def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
-    private = ("PYTHONPATH", "PYTHONPYCACHEPREFIX", "VIRTUAL_ENV")
+    private = ("PYTHONPATH", "PYTHONPYCACHEPREFIX", "SSL_CERT_DIR", "VIRTUAL_ENV")
     clean = {key: value for key, value in os.environ.items() if key not in private}
     done = subprocess.run(
         list(map(str, command)), cwd=cwd, env={**clean, **(env or {})}, capture_output=True,

@@ -7,14 +7,12 @@ two processes show that a card does not depend on the hash seed.
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import vcmp
+from tests.conftest import ROOT, start_vcmp
 
-ROOT = Path(vcmp.__file__).parents[1]
 PROGRAM = """
 import json, os, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -120,22 +118,23 @@ def found(tmp_path_factory) -> list[dict[str, Any]]:
     """What two processes found, each with another hash seed."""
     program = tmp_path_factory.mktemp("mlflow") / "program.py"
     program.write_text(PROGRAM)
+    arguments = [str(program), str(ROOT / "conf/scorers/mlflow.yaml")]
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "1",  # the warm process has a random one
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_DISABLE_AGENT_HINT": "1",
+        "MLFLOW_MODEL_CATALOG_URI": "",
+    }
+    run = "runpy.run_path(sys.argv[0], None, '__main__')"
+    code = f"import runpy, sys; sys.argv = {arguments}; {run}"
     started = [
         subprocess.Popen(
-            [sys.executable, program, ROOT / "conf/scorers/mlflow.yaml"],
-            env={
-                "PYTHONPATH": str(ROOT),
-                "PYTHONHASHSEED": seed,
-                "MLFLOW_DISABLE_TELEMETRY": "true",
-                "MLFLOW_DISABLE_AGENT_HINT": "1",
-                "MLFLOW_MODEL_CATALOG_URI": "",
-            },
-            cwd=program.parent,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for seed in ("1", "2")
-    ]
+            [sys.executable, *arguments],
+            env=environment, cwd=program.parent, stdout=subprocess.PIPE, text=True,
+        ),
+        start_vcmp(program.parent, code=code),
+    ]  # fmt: skip
     answers = [process.communicate()[0] for process in started]
     assert [process.returncode for process in started] == [0, 0]
     assert [path.name for path in program.parent.iterdir()] == ["program.py"]

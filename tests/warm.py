@@ -29,6 +29,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_DISABLE_AGENT_HINT": "1",
@@ -52,9 +54,11 @@ SLOW = (
 
 
 def prepare() -> None:
+    """Import, and let Hydra's grammar make the tables that it makes at its first sentence."""
     os.environ.update(ENVIRONMENT)
     for module in (*SLOW, *_own()):
         importlib.import_module(module)
+    OverridesParser.create().parse_overrides(["a=b,c", "+d.e=[1,2.5]", "~f", "g='h i'"])
     gc.freeze()  # the copies need not look through what is there for ever
 
 
