@@ -3,10 +3,12 @@ and nothing goes on without its sweep."""
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 from tests.conftest import ROOT, Run, git, run_vcmp
 from tests.faults.test_interrupts import AGENTS, processes_in
-from tests.faults.test_resume import asked, rows, small_files, sweep_of
+from tests.faults.test_resume import asked, rows, sweep_of
 from tests.openai_server import OpenAIServer
 
 CONCURRENCY = 4
@@ -48,6 +50,16 @@ def settings(url: str, *more: str) -> list[str]:
         "baseline=git:main", "provider=compatible", f"provider.base_url={url}", "tracking=none",
         f"dataset.limit={N_CASES}", f"concurrency={CONCURRENCY}", "gate=none", *more,
     ]  # fmt: skip
+
+
+def small_files(n_bytes: int) -> Callable[[], None]:
+    """What a process does to meet a full disk at a file of so many bytes."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    return limit
 
 
 def begin(project: Path, trees: Path, url: str, *more: str, **how: Any) -> "subprocess.Popen[str]":
