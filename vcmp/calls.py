@@ -2,7 +2,7 @@
 
 A provider that sees a request go by records it here; the evaluation loop collects what belongs to
 its case. The collection travels in a context variable, so it follows the case through tasks and
-worker threads, and interleaved cases do not mix.
+threads, and interleaved cases do not mix.
 """
 
 import threading
@@ -97,6 +97,25 @@ def collect(slot: Slot | None = None) -> Iterator[list[Call]]:
         _collection.reset(token)
 
 
+_inherited: ContextVar[_Collection | None] = ContextVar("vcmp_inherited", default=None)
+
+
+def inherit() -> None:
+    """Say that this context goes to a thread, which may outlive its case to work for others.
+
+    Then what it asks belongs to no case, and is not taken for an answer that came too late.
+    """
+    _inherited.set(_collection.get())
+
+
+def _here() -> _Collection | None:
+    """The collection of this code, if it has one."""
+    collection = _collection.get()
+    if collection is None or (collection is _inherited.get() and not collection.open):
+        return None
+    return collection
+
+
 _scoring: ContextVar[bool] = ContextVar("vcmp_scoring", default=False)
 
 
@@ -117,20 +136,20 @@ def is_scoring() -> bool:
 
 def record(call: Call) -> None:
     """Add `call` to the collection it was made in; outside of one it is forgotten."""
-    collection = _collection.get()
+    collection = _here()
     if collection is not None and collection.open:
         collection.calls.append(call)
 
 
 def abandoned() -> bool:
     """Whether this code runs for a case that has ended without it: its answer came too late."""
-    collection = _collection.get()
+    collection = _here()
     return collection is not None and not collection.open
 
 
 def slot() -> Slot | None:
     """What the calls made here are for; None outside of an evaluation."""
-    collection = _collection.get()
+    collection = _here()
     return None if collection is None else collection.slot
 
 
@@ -140,7 +159,7 @@ def take_number(request: str) -> int:
     Args:
         request: Digest of what is asked.
     """
-    collection = _collection.get()
+    collection = _here()
     if collection is None:
         return 0
     with collection.lock:

@@ -14,8 +14,10 @@ from typing import Any
 from vcmp.provider.metering.attempts import until_answered
 from vcmp.provider.metering.connections import close_with_loop
 from vcmp.provider.metering.exchange import Exchange
+from vcmp.provider.metering.inheritance import inherited
 from vcmp.provider.metering.posts import metered_send
 from vcmp.provider.metering.purse import Ledger
+from vcmp.provider.metering.replacements import replaced
 from vcmp.provider.metering.requests import Request
 from vcmp.provider.metering.streams import watch
 from vcmp.provider.metering.traffic import Brake, Traffic
@@ -32,7 +34,8 @@ def meter(
     The SDK's own retries are off. A request has `limits.attempts` attempts; what may pass is tried
     again (`retries`). An attempt ends `limits.call_deadline_s` after its start, the reading of a
     stream included. Every POST is recorded as one `Call`, when its reply, stream included, has
-    ended; other methods ask no model.
+    ended; other methods ask no model. Its case is that of the code that started the thread or
+    submitted the work to a pool.
 
     A provider that says "too many requests" is asked more slowly; one that refuses the key, has no
     money left or is not there is given up, and a call that the budget may not do for is not made:
@@ -49,24 +52,15 @@ def meter(
     from openai._base_client import AsyncAPIClient, SyncAPIClient
 
     with ExitStack() as patches:
+        patches.enter_context(inherited())
         for client, wrap in ((SyncAPIClient, _metered), (AsyncAPIClient, _metered_async)):
             request = wrap(client.request, traffic)
-            patches.enter_context(_replaced(client, "request", request))
+            patches.enter_context(replaced(client, "request", request))
         if library := sys.modules.get("requests"):  # else no scorer of MLflow's is there
             send = metered_send(library.Session.send, traffic)
-            patches.enter_context(_replaced(library.Session, "send", send))
+            patches.enter_context(replaced(library.Session, "send", send))
         patches.callback(traffic.close)
         yield
-
-
-@contextmanager
-def _replaced(owner: type, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    before = owner.__dict__[name]
-    setattr(owner, name, function)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
 
 
 def _metered(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
