@@ -13,6 +13,7 @@ from typing import Any
 
 from vcmp.provider.metering.attempts import until_answered
 from vcmp.provider.metering.connections import close_with_loop
+from vcmp.provider.metering.documents import document_in
 from vcmp.provider.metering.exchange import Exchange
 from vcmp.provider.metering.inheritance import inherited
 from vcmp.provider.metering.posts import metered_send
@@ -68,10 +69,15 @@ def _metered(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
         asked = Request(client, options)
         exchange = Exchange(asked, traffic)
 
-        def attempt() -> Any:
+        def send_read() -> Any:
             prepared = asked.options(exchange.mark, traffic.limits.call_deadline_s)
-            reply = exchange.within_deadline(send, client, cast_to, prepared, **how)
-            return exchange.answered(reply, cast_to)
+            reply = send(client, cast_to, prepared, **how)
+            if (document := document_in(reply)) is not None:
+                document.read()
+            return reply
+
+        def attempt() -> Any:
+            return exchange.answered(exchange.within_deadline(send_read), cast_to)
 
         return watch(until_answered(exchange, attempt), exchange)
 
@@ -91,6 +97,8 @@ def _metered_async(send: Callable[..., Any], traffic: Traffic) -> Callable[..., 
             try:
                 async with exchange.deadline():
                     reply = await send(client, cast_to, asked.options(exchange.mark), **how)
+                    if (document := document_in(reply)) is not None:
+                        await document.aread()
                 reply = exchange.answered(reply, cast_to)
             except BaseException as error:
                 await asyncio.sleep(exchange.wait_s(error))
