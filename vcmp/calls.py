@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+from weakref import WeakSet
 
 Failure = Literal[
     "", "auth", "quota", "rate", "request", "server", "connection", "timeout", "reply", "missing",
@@ -69,6 +70,14 @@ class Call:
     model's, and `cost_usd` is what was paid when it was recorded."""
 
 
+class Unfinished(Protocol):
+    """A call that ends when its reply has been read."""
+
+    def end(self) -> None:
+        """Record it, unless that is done."""
+        ...
+
+
 @dataclass(slots=True)
 class _Collection:
     slot: Slot | None = None
@@ -76,6 +85,7 @@ class _Collection:
     open: bool = True
     asked: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    unfinished: WeakSet["Unfinished"] = field(default_factory=WeakSet)
 
 
 _collection: ContextVar[_Collection | None] = ContextVar("vcmp_calls", default=None)
@@ -93,6 +103,8 @@ def collect(slot: Slot | None = None) -> Iterator[list[Call]]:
     try:
         yield collection.calls
     finally:
+        for call in list(collection.unfinished):
+            call.end()
         collection.open = False
         _collection.reset(token)
 
@@ -132,6 +144,13 @@ def scoring(on: bool = True) -> Iterator[None]:
 def is_scoring() -> bool:
     """Whether a scorer runs this code."""
     return _scoring.get()
+
+
+def expect(call: Unfinished) -> None:
+    """Have `call` ended with its collection, should nobody read its reply to the end."""
+    collection = _here()
+    if collection is not None and collection.open:
+        collection.unfinished.add(call)
 
 
 def record(call: Call) -> None:

@@ -1,9 +1,10 @@
-"""Record a reply now, or, when it is a stream, once it has ended."""
+"""Record a reply now, or, when it is a stream, once it has ended or its case has."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
 from typing import Any
 
+from vcmp.calls import expect
 from vcmp.provider.metering.exchange import Exchange
 from vcmp.provider.metering.failures import BrokenReplyError
 from vcmp.provider.metering.readings import Gathering, read_reply
@@ -94,6 +95,7 @@ class _Ending:
         self._chunks = chunks
         self._exchange = exchange
         self._gathering = Gathering()
+        expect(self)
 
     def look_at(self, event: Any) -> None:
         """The SDK ends a stream at this event and does not show it."""
