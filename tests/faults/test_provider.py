@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
+from tests.openai_server import OpenAIServer
 from tests.sweeps import rows
 from vcmp.testing import Fault, FaultServer, RateLimit, Received, faults
+
+WITHOUT_STORE = ["tracking=none", "baseline=null", "gate=none"]
 
 
 def settings(server: FaultServer, *more: str, agent: str = "plain") -> list[str]:
     return [
         f"agent={agent}", "provider=compatible", f"provider.base_url={server.url}",
-        "tracking=none", "baseline=null", "gate=none", "dataset.limit=2", "concurrency=2", *more,
+        *WITHOUT_STORE, "dataset.limit=2", "concurrency=2", *more,
     ]  # fmt: skip
 
 
@@ -172,6 +175,27 @@ def test_a_failure_among_answers_is_the_agents(project: Path, vcmp: Run):
         vcmp(*settings(server, "dataset.limit=4", "concurrency=1"))
 
     assert sorted(row["outcome"] for row in rows(project)) == ["error", "error", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("provider=compatible provider.base_url=", "APIStatusError: Error code: 307 - "),
+        ("provider=record provider.upstream=", "BadRequestError: Error code: 400 - "),
+    ],
+)
+def test_a_redirection_is_told_and_not_followed(project: Path, vcmp: Run, provider: str, name: str):
+    """It would be asked, and paid, at an address that nobody has chosen, and counted nowhere."""
+    there = "http://127.0.0.1:9/v1/chat/completions"
+    with OpenAIServer(faults=lambda *_: ("status", 307, {"Location": there}, "{}")) as server:
+        choice, _, address = f"{provider}{server.base_url}".partition(" ")
+        done = vcmp("agent=plain", choice, address, "dataset.limit=2", *WITHOUT_STORE)
+
+    assert len(server.requests) == 2, done.stderr
+    for row in rows(project):
+        assert row["error"].startswith(name)
+        told = f"the server sends requests on to {there}. Give the provider that address"
+        assert told in row["error"]
 
 
 @pytest.mark.parametrize(

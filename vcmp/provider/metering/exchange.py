@@ -19,6 +19,7 @@ from vcmp.provider.metering.failures import (
     UNCHARGED,
     BrokenReplyError,
     StoppedError,
+    explained,
     failure_of,
 )
 from vcmp.provider.metering.pace import Place
@@ -161,6 +162,7 @@ class Exchange:
 
     def wait_s(self, error: BaseException) -> float:
         """Seconds until the next attempt; raises `error` again when there is to be none."""
+        error = explained(error)
         failure = failure_of(error)
         self._throttle.end()
         if failure == "rate":

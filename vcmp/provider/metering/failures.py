@@ -55,6 +55,21 @@ class GivenUpError(RuntimeError):
         super().__init__(f"given up: {last}")
 
 
+def explained(error: BaseException) -> BaseException:
+    """An error, which says of a redirection where to."""
+    import openai
+
+    if not isinstance(error, openai.APIStatusError) or not error.response.has_redirect_location:
+        return error
+    told = f"Error code: {error.status_code} - {redirected(error.response.headers)}"
+    return openai.APIStatusError(told, response=error.response, body=error.body)
+
+
+def redirected(headers: Mapping[str, str]) -> str:
+    """What is said of a request that its server sends elsewhere, where it does not go."""
+    return f"the server sends requests on to {headers['location']}. Give the provider that address"
+
+
 def failure_of(error: BaseException) -> Failure:
     """The kind of an error that a request ended with."""
     import openai
