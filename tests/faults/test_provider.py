@@ -9,10 +9,14 @@ import pytest
 
 from tests.conftest import Run
 from tests.openai_server import OpenAIServer
-from tests.sweeps import rows
+from tests.sweeps import rows, write
 from vcmp.testing import Fault, FaultServer, RateLimit, Received, faults
+from vcmp.testing.replies import Page
 
 WITHOUT_STORE = ["tracking=none", "baseline=null", "gate=none"]
+
+
+PAYMENT_REQUIRED = Fault(name="payment_required", reply=Page(status=402, body="{}"))
 
 
 def settings(server: FaultServer, *more: str, agent: str = "plain") -> list[str]:
@@ -141,9 +145,10 @@ def test_a_rate_limit_is_kept_and_nothing_is_lost(project: Path, vcmp: Run):
     [
         (faults.unauthorized(), "the key was refused. Check the key, and what it may use."),
         (faults.forbidden(), "the key was refused. Check the key, and what it may use."),
+        (PAYMENT_REQUIRED, "the account has nothing left to spend. Add to it."),
         (faults.insufficient_quota(), "the account has nothing left to spend. Add to it."),
     ],
-    ids=["401", "403", "quota"],
+    ids=["401", "403", "402", "quota"],
 )
 def test_a_provider_that_refuses_for_good_is_given_up(
     project: Path, vcmp: Run, fault: Fault, said: str
@@ -166,6 +171,35 @@ def test_a_provider_that_is_not_there_is_given_up(project: Path, vcmp: Run):
 
     assert done.returncode == 4
     assert "stopped: provider: 3 calls in a row failed, nobody answers." in done.stdout
+
+
+def test_a_server_that_refuses_now_and_then_is_there(project: Path, vcmp: Run):
+    """Its connections break, and what it says in between is an answer."""
+    script = [faults.reset(), faults.reset(), faults.model_not_found()] * 2
+    with FaultServer(script) as server:
+        vcmp(*settings(server, "dataset.limit=6", "concurrency=1", "attempts=1"))
+
+    errors = [row["error"].partition(":")[0] for row in rows(project)]
+    assert sorted(errors) == ["APIConnectionError"] * 4 + ["NotFoundError"] * 2
+
+
+def test_a_header_that_cannot_be_sent_is_told_as_such(project: Path, vcmp: Run):
+    """And not repeated: it may be a key that nobody knows."""
+    code = (
+        "from openai import OpenAI\n\n\ndef ask(question):\n"
+        "    client = OpenAI(default_headers={'X-Team': 'support\\n'})\n"
+        "    return client.responses.create(model='m', input=question).output_text\n"
+    )
+    write(project, "agents/header.py", code)
+    write(project, "conf/agent/header.yaml", "_target_: agents.header.ask\n_partial_: true\n")
+    with FaultServer() as server:
+        vcmp(*settings(server, "dataset.limit=6", agent="header"))
+
+    assert server.n_requests == 0
+    assert [row["error"] for row in rows(project)] == 6 * [
+        "UnsendableError: a header of the request, such as its key, cannot be sent: it begins or"
+        " ends with a blank, or has a line break or a control character in it"
+    ]
 
 
 def test_a_failure_among_answers_is_the_agents(project: Path, vcmp: Run):
