@@ -102,7 +102,7 @@ CHATS = {
     "cut": (events(chunk("Hello")), "error", 1, BROKEN_OFF),
     "nothing": (events(), "error", 1, BROKEN_OFF),
     "error-event": (events(chunk("He"), {"error": FAILED}), "error", 1, "APIError: The model"),
-    "html": (faults.html_with_200(), "error", 3, "JSONDecodeError: "),
+    "html": (faults.html_with_200(), "error", 3, "JSONDecodeError: the reply is not JSON"),
     "error": (document({"error": FAILED}), "error", 3, "BrokenReplyError: the reply is an error: "),
     "not-a-stream": (document({"a": 1}), "error", 3, "BrokenReplyError: the reply is no stream"),
 }

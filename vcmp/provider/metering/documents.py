@@ -33,4 +33,8 @@ def lack_of_document(response: Any) -> str:
     Raises:
         JSONDecodeError: It is a page.
     """
-    return lack_of(json.loads(response.content)) or "the reply is no stream"
+    try:
+        document = json.loads(response.content)
+    except ValueError:
+        raise json.JSONDecodeError("the reply is not JSON", response.text[:200], 0) from None
+    return lack_of(document) or "the reply is no stream"
