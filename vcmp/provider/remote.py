@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from vcmp.errors import ConfigError
 from vcmp.provider.cassettes import Cache, Cassette, deck
@@ -46,7 +46,7 @@ class _Remote(ABC):
     def __enter__(self) -> Self:
         key, url = self.key(), self.base_url
         if self.cache:
-            url = self._entered.enter_context(deck(Cache(self._cassette), url))
+            url = self._entered.enter_context(deck(Cache(self._cassette, address(url)), url))
         behind = self.base_url if self.cache else ""
         self._entered.enter_context(openai_environment(url, key, behind))
         return self
@@ -157,6 +157,12 @@ def checked_url(url: str, parameter: str, provider: str) -> str:
             f"  Write it in full: provider.{parameter}=http://localhost:8000/v1"
         )
     return url
+
+
+def address(url: str) -> str:
+    """A base URL without what does not tell one server from another: user name, password, and a
+    slash at its end."""
+    return urlunsplit(urlsplit(url.rstrip("/"))._replace(netloc=host(url)))
 
 
 def host(url: str) -> str:

@@ -23,6 +23,8 @@ class Tape(Protocol):
 
     source: Source
     """Of what is found."""
+    upstream: str
+    """Base URL of the API whose replies alone may be found; "" for any."""
 
     def place(self, request: Request, mark: Mark) -> Mark:
         """The mark with a number, when the sender gave none: calls in order of arrival."""
@@ -43,6 +45,8 @@ class Tape(Protocol):
 
 class _Counting:
     """Numbers the requests whose sender did not."""
+
+    upstream = ""
 
     def __init__(self) -> None:
         self._arrived: Counter[Any] = Counter()
@@ -103,9 +107,19 @@ class Recorder(_Keeping):
 
 
 class Cache(_Keeping):
-    """What is there is played, all else is asked and added."""
+    """What is there is played, all else is asked and added.
+
+    Args:
+        cassette: Where replies are looked for and kept.
+        upstream: Base URL of the API that is asked, without a password: what another has said is
+            not played.
+    """
 
     source: Source = "cached"
+
+    def __init__(self, cassette: Cassette, upstream: str) -> None:
+        super().__init__(cassette)
+        self.upstream = upstream
 
     def find(self, request: Request, mark: Mark) -> RecordedReply | None:
         """The reply of the same slot, or of another one that was there before this run.
