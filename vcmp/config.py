@@ -178,6 +178,7 @@ def plan_sweep(settings: Settings, folder: Path) -> Sweep:
             settings.record,
             jobs=numbers,
             versions=tuple(plan.version.name for plan in plans),
+            answerer=plans[0].answerer.identity,
             notes=(note,) if note else (),
         ),
         policy=settings.policy,

@@ -346,6 +346,21 @@ def test_other_code_does_not_go_on_with_a_sweep(project: Path, vcmp: Run):
     )
 
 
+def test_another_provider_does_not_go_on_with_a_sweep(project: Path, vcmp: Run):
+    """Half of the rows would be of one model, and half of another."""
+    with OpenAIServer() as server, OpenAIServer() as other:
+        vcmp(*settings(server.base_url), "dataset.limit=3", "budget.calls=2")
+        folder = f"outputs/{sweep_of(project).name}"
+        moved = vcmp("resume", folder, f"provider.base_url={other.base_url}", "budget.calls=null")
+        done = vcmp("resume", folder, f"provider.base_url={server.base_url}/", "budget.calls=null")
+
+    advice = "  Bring back the provider that it was begun with, or evaluate anew.\n"
+    begun = f"vcmp: resume={folder}: was begun with answers of compatible at {server.base_url},"
+    assert moved.returncode == 2
+    assert moved.stderr == f"{begun} and these are of compatible at {other.base_url}.\n{advice}"
+    assert (done.returncode, len(server.requests), len(other.requests)) == (0, 6, 0)
+
+
 def test_a_folder_that_is_none_is_refused(vcmp: Run):
     done = vcmp("agent=basic", "resume=outputs/nowhere")
     assert done.stderr == (

@@ -11,6 +11,7 @@ from vcmp.provider.environment import given_url, openai_environment
 from vcmp.provider.loopback.shapes import MODEL
 from vcmp.provider.remote import (
     DEFAULT_KEY_ENV,
+    address,
     checked_url,
     host,
     optional_key,
@@ -66,6 +67,7 @@ class Record:
             name="record",
             scripted=self._scripted,
             description=f"{who}; recorded in {self.cassette}",
+            address=address(self.upstream),
         )
 
     def __enter__(self) -> Self:

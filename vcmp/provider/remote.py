@@ -28,6 +28,7 @@ class _Remote(ABC):
         self._answerer = Answerer(
             name=name,
             reuses=cache,
+            address=address(self.base_url),
             description=f"{what} at {host(self.base_url)}"
             + (f", or again what it said before: {cassette}" if cache else ""),
         )
@@ -160,9 +161,10 @@ def checked_url(url: str, parameter: str, provider: str) -> str:
 
 
 def address(url: str) -> str:
-    """A base URL without what does not tell one server from another: user name, password, and a
-    slash at its end."""
-    return urlunsplit(urlsplit(url.rstrip("/"))._replace(netloc=host(url)))
+    """A base URL without what is nobody's business or tells no servers apart: user name, password,
+    query, and a slash at its end."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, host(url), parts.path.rstrip("/"), "", ""))
 
 
 def host(url: str) -> str:
