@@ -76,6 +76,7 @@ def take_up(sweep: "Sweep") -> "Sweep":
 
     begun = results.load_record(sweep.folder)
     _refuse_others(sweep, begun.versions)
+    _refuse_other_code(sweep, begun.code)
     _refuse_other_answerer(sweep, begun.answerer)
     known, n_others = [], 0
     for plan, folder in zip(sweep.plans, sweep.folders, strict=True):
@@ -125,6 +126,15 @@ def _refuse_others(sweep: "Sweep", begun: Sequence[str]) -> None:
         f"{where}: was begun with {len(begun)} versions, and these are {len(now)}.\n"
         f"  Go on with all of them: vcmp resume {os.path.relpath(sweep.folder)}"
     )
+
+
+def _refuse_other_code(sweep: "Sweep", begun: str) -> None:
+    """Outside git all code has the same name."""
+    if begun and begun != sweep.record.code:
+        raise ConfigError(
+            f"resume={os.path.relpath(sweep.folder)}: was begun with other code than there is now."
+            "\n  Bring that back, or evaluate anew. In git, versions are named after their code."
+        )
 
 
 def _refuse_other_answerer(sweep: "Sweep", begun: str) -> None:

@@ -3,6 +3,7 @@ undisturbed one."""
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections import Counter
@@ -343,6 +344,26 @@ def test_other_code_does_not_go_on_with_a_sweep(project: Path, vcmp: Run):
     )
     assert done.stderr.endswith(
         "  Bring back the code and the command line it was begun with, or evaluate anew.\n"
+    )
+
+
+def test_other_code_outside_git_does_not_go_on_with_a_sweep(project: Path, vcmp: Run):
+    """There all versions are called …-local-dev, whatever their code is."""
+    shutil.rmtree(project / ".git")
+    agent = project / "agents/support.py"
+    code = agent.read_text("utf-8")
+    with OpenAIServer() as server:
+        vcmp(*settings(server.base_url), "dataset.limit=3", "budget.calls=2")
+        folder = f"outputs/{sweep_of(project).name}"
+        agent.write_text(f"{code}\n# better\n", encoding="utf-8")
+        refused = vcmp("resume", folder, "budget.calls=null")
+        agent.write_text(code, encoding="utf-8")
+        done = vcmp("resume", folder, "budget.calls=null")
+
+    assert (refused.returncode, done.returncode, len(server.requests)) == (2, 0, 6)
+    assert refused.stderr == (
+        f"vcmp: resume={folder}: was begun with other code than there is now.\n"
+        "  Bring that back, or evaluate anew. In git, versions are named after their code.\n"
     )
 
 
