@@ -144,6 +144,29 @@ def test_an_agent_in_another_process_is_recorded_and_replayed(project, vcmp):
     assert all("tracking link" in output for output in outputs[0])
 
 
+def test_answers_that_no_recording_is_known_to_have_given_are_told(recorded, vcmp):
+    """A process with an address of its own cannot be stopped, and must not pass for a replay."""
+    with OpenAIServer(kind) as live:
+        code = CHILD.replace("openai.OpenAI()", f"openai.OpenAI(base_url={live.base_url!r})")
+        (recorded / "agents/child.py").write_text(code, encoding="utf-8")
+        agent = "_target_: agents.child.ask\n_partial_: true\n"
+        (recorded / "conf/agent/child.yaml").write_text(agent, encoding="utf-8")
+        done = vcmp(
+            "agent=child,basic", "baseline=basic", "provider=replay", "dataset.limit=3",
+            "gate=none", "tracking=none", "-m",
+        )  # fmt: skip
+
+    note = (
+        "3 of 3 answers of child hold no recorded call: the agent asked no model, or where vcmp"
+        " does not see it. OPENAI_BASE_URL leads to the recordings there, too; an address of the"
+        " agent's own does not, and was asked live"
+    )
+    assert (done.returncode, len(live.requests)) == (0, 3), done.stderr
+    assert f"note: {note}\n" in done.stdout
+    assert note.partition(".")[0] in (folder_of(done, recorded) / "report.md").read_text("utf-8")
+    assert "answers of basic" not in done.stdout
+
+
 def test_judges_of_mlflow_are_recorded_and_replayed(project, vcmp):
     """They ask by `requests`, and have OPENAI_API_BASE from the environment."""
     options = ("agent=empathetic,basic", "scorers=mlflow", "dataset.limit=3", "tracking=none", "-m")
