@@ -3,12 +3,13 @@
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Run, git, make_project, run_vcmp
+from tests.conftest import Run, git, make_project, run_vcmp, start_vcmp
 from tests.openai_server import OpenAIServer
 
 KEY = "sk-canary-7f3a9b1c2d4e"
@@ -142,6 +143,38 @@ def test_an_agent_in_another_process_is_recorded_and_replayed(project, vcmp):
     ]
     assert outputs[0] == outputs[1]
     assert all("tracking link" in output for output in outputs[0])
+
+
+def test_a_resumed_recording_keeps_what_child_processes_were_told(project, vcmp):
+    """Nobody knows for which rows that was, so what comes later is put behind it."""
+    (project / "agents/child.py").write_text(CHILD, encoding="utf-8")
+    agent = "_target_: agents.child.ask\n_partial_: true\n"
+    (project / "conf/agent/child.yaml").write_text(agent, encoding="utf-8")
+    which = ("agent=child", "dataset.limit=1", "repeats=6")
+    options = (*which, "gate=none", "tracking=none", "baseline=null")
+    with OpenAIServer(kind) as server:
+        record = ("provider=record", f"provider.upstream={server.base_url}", "concurrency=1")
+        process = start_vcmp(project, *options, *record)
+        while not any(map(_has_two_lines, project.glob("outputs/2*/0/results.jsonl"))):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        (folder,) = (project / "outputs").glob("2*")
+        resumed = vcmp("resume", f"outputs/{folder.name}")
+        n_asked = len(server.requests)
+    replayed = vcmp(*options, "provider=replay")
+
+    (tape,) = (project / "cassettes").glob("*.json")
+    numbers = [reply["number"] for reply in json.loads(tape.read_text("utf-8"))["replies"]]
+    assert (resumed.returncode, replayed.returncode) == (0, 0), resumed.stderr + replayed.stderr
+    assert 6 <= len(numbers) <= n_asked <= 7
+    assert numbers == list(range(len(numbers)))
+    assert len(rows_of(folder_of(replayed, project))) == 6
+
+
+def _has_two_lines(path: Path) -> bool:
+    return path.read_bytes().count(b"\n") >= 2
 
 
 def test_answers_that_no_recording_is_known_to_have_given_are_told(recorded, vcmp):

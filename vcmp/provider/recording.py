@@ -53,7 +53,13 @@ class Record:
         self._optional = upstream is not None or api_key_env is None
         self._scripted = False
         self._tape = Recorder(Cassette(Path(cassette)))
+        self._goes_on = False
         self._entered = ExitStack()
+
+    def go_on(self) -> None:
+        """Keep what an earlier run of the sweep has recorded of child processes, whose calls nobody
+        can tell apart; to be said before it is entered."""
+        self._goes_on = True
 
     @property
     def answerer(self) -> Answerer:
@@ -73,7 +79,7 @@ class Record:
     def __enter__(self) -> Self:
         key = self._key()
         self._scripted = _is_scripted(self.upstream, key)
-        self._tape = Recorder(Cassette(Path(self.cassette)))
+        self._tape = Recorder(Cassette(Path(self.cassette)), goes_on=self._goes_on)
         url = self._entered.enter_context(deck(self._tape, self.upstream))
         self._entered.enter_context(openai_environment(url, key, self.upstream))
         return self
