@@ -91,13 +91,14 @@ def test_a_killed_sweep_goes_on_where_it_was(project: Path, vcmp: Run, tmp_path:
     assert not list(folder.glob("*/answers.jsonl"))
 
 
-def test_a_torn_last_line_is_no_result(project: Path, vcmp: Run):
-    """A process that is killed while it writes leaves half a line."""
+@pytest.mark.parametrize("torn", [b'{"case_id": "track-pack', bytes(300) + b"\n"])
+def test_a_torn_last_line_is_no_result(project: Path, vcmp: Run, torn: bytes):
+    """A process that is killed while it writes leaves half a line, a loss of power zeros."""
     with OpenAIServer() as server:
         kill_after(begin(project, server.base_url), server, 20)
         folder = sweep_of(project)
-        with (folder / "0/results.jsonl").open("a", encoding="utf-8") as file:
-            file.write('{"case_id": "track-pack')
+        with (folder / "0/results.jsonl").open("ab") as file:
+            file.write(torn)
         done = vcmp("resume", f"outputs/{folder.name}")
 
     assert (done.returncode, done.stderr) == (0, "")
