@@ -277,6 +277,26 @@ def test_a_disk_that_is_full_from_the_start_is_no_mistake_of_the_user(project: P
     assert err == "vcmp: File too large. Make room or give access, and run it again.\n"
 
 
+def test_a_disk_that_is_full_before_anything_is_finished_leaves_nothing_to_go_on_with(
+    project: Path,
+):
+    """The folder of such a sweep is not kept."""
+    with OpenAIServer() as server:
+        prompt = f"agent.prompt='{'Be kind. ' * 500}'"
+        own = settings(server.base_url)[1:-1]  # Hydra keeps a copy of the command line with -m
+        process = start_vcmp(project, "agent=basic", *own, prompt, largest_file=4_000)
+        _, err = process.communicate(timeout=60)
+
+    assert (process.returncode, len(server.requests)) == (4, 0)
+    path, _, told = err.partition("sweep.json: ")
+    assert path.startswith(f"vcmp: {project}/outputs/2")
+    assert told == (
+        "cannot be written (File too large). Nothing was finished before.\n"
+        "  Make room, and run it again.\n"
+    )
+    assert not list((project / "outputs").glob("2*"))
+
+
 def test_a_full_disk_leaves_no_half_report(project: Path, vcmp: Run):
     with OpenAIServer() as server:
         process = begin(project, server.base_url, "dataset.limit=3", largest_file=8_000)

@@ -64,9 +64,15 @@ def _open_own(path: str, flags: int) -> int:
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:
+    sweep = sweep_of(path)
+    if not any(sweep.rglob("*.jsonl")):  # a folder without any is not kept
+        return StorageError(
+            f"{path}: cannot be written ({error.strerror}). Nothing was finished before.\n"
+            "  Make room, and run it again."
+        )
     return StorageError(
         f"{path}: cannot be written ({error.strerror}). All that was finished before is kept.\n"
-        f"  Make room, then go on: vcmp resume {os.path.relpath(sweep_of(path))}"
+        f"  Make room, then go on: vcmp resume {os.path.relpath(sweep)}"
     )
 
 
