@@ -237,6 +237,34 @@ def test_the_cache_spares_the_second_run_its_calls(project, vcmp):
     assert sorted(sources) == ["cached"] * 3 + ["live"] * 3
 
 
+def test_a_cache_that_cannot_be_written_is_told_once(project, vcmp):
+    """The results are whole, but who runs it again pays again."""
+    (project / "taken").write_text("in the way", encoding="utf-8")
+    which = ("agent=basic", "baseline=null", "provider=compatible", "dataset.limit=3", "gate=none")
+    with OpenAIServer(kind) as server:
+        cache = ("provider.cache=true", "provider.cassette=taken")
+        done = vcmp(*which, f"provider.base_url={server.base_url}", *cache, "tracking=none")
+
+    assert (done.returncode, len(server.requests)) == (0, 3)
+    assert done.stderr == (
+        "note: taken does not hold all replies: [Errno 17] File exists: 'taken'\n"
+        "  They will be paid for again.\n"
+    )
+
+
+def test_a_full_disk_leaves_no_half_file_in_a_cassette(project):
+    """What is not whole would end the next replay."""
+    with OpenAIServer(lambda *_: "x" * 60_000) as server:
+        record = ("provider=record", f"provider.upstream={server.base_url}", "dataset.limit=3")
+        options = ("agent=basic", "baseline=null", "gate=none", "tracking=none")
+        process = start_vcmp(project, *options, *record, largest_file=40_000)
+        _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 4
+    assert err
+    assert list((project / "cassettes").iterdir()) == []
+
+
 def test_another_revision_is_replayed_from_todays_cassette(recorded, vcmp):
     """It is evaluated in a worktree, by a process of its own."""
     options = ("agent=empathetic", "baseline=git:main", "provider=replay", *OPTIONS[:-1])
