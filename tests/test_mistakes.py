@@ -1,5 +1,6 @@
 """Every mistake a user can make in a configuration: what the screen says, to the letter."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_misspelt_key_names_the_nearest(vcmp: Run):
     assert mistake(vcmp, "+repets=3") == "repets: vcmp has no such key. Did you mean 'repeats'?"
     assert mistake(vcmp, "gate.alhpa=0.1") == (
         "gate.alhpa: vcmp has no such key. Did you mean 'gate.alpha'?"
+    )
+
+
+@pytest.mark.parametrize("rule", ["polite >= baseline - 0.05", {"metric": "polite"}, None])
+def test_rule_that_is_none(vcmp: Run, project: Path, rule: object):
+    """Found before anything is paid for, and not when it is to decide."""
+    write(project, "conf/gate/mine.yaml", f"rules: [{json.dumps(rule)}]\n")
+    assert mistake(vcmp, "agent=basic", "gate=mine") == (
+        f"gate=mine, rule 1: {rule!r} is no rule.\n"
+        "  Write {_target_: vcmp.gates.NonInferiority, metric: …}, or another rule."
     )
 
 

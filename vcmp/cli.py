@@ -154,7 +154,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
 
 
 def _run(settings: "Settings", folder: Path, errand: Errand | None, *, resumes: bool) -> int:
-    from vcmp import conclusions, pipeline, recording, tracking
+    from vcmp import conclusions, pipeline, provider, recording, tracking
     from vcmp.config import plan_sweep
     from vcmp.evaluation import Interrupt
     from vcmp.progress import follow
@@ -165,6 +165,8 @@ def _run(settings: "Settings", folder: Path, errand: Errand | None, *, resumes: 
     tracking.set_defaults()  # before an agent or a scorer imports MLflow
     if settings.tracker:
         settings.tracker.set_environment()
+    if resumes and isinstance(settings.provider, provider.Record):
+        settings.provider.go_on()
     with telling_way_on(folder), settings.provider:
         sweep = plan_sweep(settings, folder)
         if errand:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vcmp import baselines, canaries, gates, pairwise, reports, results, tables
-from vcmp.comparison import compare, differing_models, examine, restrict
+from vcmp.comparison import compare, differing_models, examine, restrict, unrecorded
 from vcmp.errors import ResultsError
 from vcmp.gates import Policy
 from vcmp.gates.looks import Looked
@@ -138,7 +138,7 @@ def conclude_folder(folder: Path, policy: Policy) -> Conclusion:
             for evaluation, job in zip(evaluations, record.jobs, strict=True)
         }
         conclusion = _conclude(_with_judged(field, judged), policy)
-    told = [*canaries.notes(conclusion.evaluations)]
+    told = [*canaries.notes(conclusion.evaluations), *unrecorded(conclusion.evaluations)]
     if field:
         told += differing_models(field.baseline, field.candidates)
     notes = (*record.notes, *told, *filter(None, [record.unrecorded]))

@@ -178,6 +178,8 @@ def plan_sweep(settings: Settings, folder: Path) -> Sweep:
             settings.record,
             jobs=numbers,
             versions=tuple(plan.version.name for plan in plans),
+            code="" if revision else versions.code_digest(settings.project, sources),
+            answerer=plans[0].answerer.identity,
             notes=(note,) if note else (),
         ),
         policy=settings.policy,

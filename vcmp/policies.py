@@ -54,11 +54,21 @@ def build_policy(gate: Mapping[str, Any], name: str, builder: Builder) -> Policy
         ConfigError: A rule, or a key of the policy, is wrong; the message counts rules from 1.
     """
     rules = tuple(
-        builder.build(rule, f"gate={name}, rule {number}")
+        _build_rule(rule, f"gate={name}, rule {number}", builder)
         for number, rule in enumerate(gate["rules"], start=1)
     )
     primary = tuple(gate["primary"])
     return Policy(**{**gate, "name": name, "rules": rules, "primary": primary})
+
+
+def _build_rule(rule: Any, where: str, builder: Builder) -> Any:
+    built = builder.build(rule, where)
+    if isinstance(built, type) or not callable(built):
+        raise ConfigError(
+            f"{where}: {rule!r} is no rule.\n"
+            "  Write {_target_: vcmp.gates.NonInferiority, metric: …}, or another rule."
+        )
+    return built
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,11 +193,4 @@ def _schema() -> Any:
 def _rules(rules: Any, where: str) -> Sequence[Any]:
     if not isinstance(rules, list | tuple):
         raise ConfigError(f"{where}: rules is no list. Begin each rule with a dash, or with [")
-    for number, rule in enumerate(rules, start=1):
-        described = isinstance(rule, Mapping) and "_target_" in rule
-        if not described and (isinstance(rule, type | Mapping) or not callable(rule)):
-            raise ConfigError(
-                f"{where}, rule {number}: {rule!r} is no rule.\n"
-                "  Write {_target_: vcmp.gates.NonInferiority, metric: …}, or another rule."
-            )
     return rules

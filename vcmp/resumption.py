@@ -69,13 +69,15 @@ def take_up(sweep: "Sweep") -> "Sweep":
     """The sweep with all that an earlier run has left in its folder.
 
     Raises:
-        ConfigError: That was made by other code or other variants.
+        ConfigError: That was made by other code, other variants or another provider.
         ResultsError: Files are damaged.
     """
     from vcmp import baselines, results
 
     begun = results.load_record(sweep.folder)
     _refuse_others(sweep, begun.versions)
+    _refuse_other_code(sweep, begun.code)
+    _refuse_other_answerer(sweep, begun.answerer)
     known, n_others = [], 0
     for plan, folder in zip(sweep.plans, sweep.folders, strict=True):
         wanted = {plan.key(c, repeat) for c in plan.dataset.cases for repeat in range(plan.repeats)}
@@ -124,3 +126,22 @@ def _refuse_others(sweep: "Sweep", begun: Sequence[str]) -> None:
         f"{where}: was begun with {len(begun)} versions, and these are {len(now)}.\n"
         f"  Go on with all of them: vcmp resume {os.path.relpath(sweep.folder)}"
     )
+
+
+def _refuse_other_code(sweep: "Sweep", begun: str) -> None:
+    """Outside git all code has the same name."""
+    if begun and begun != sweep.record.code:
+        raise ConfigError(
+            f"resume={os.path.relpath(sweep.folder)}: was begun with other code than there is now."
+            "\n  Bring that back, or evaluate anew. In git, versions are named after their code."
+        )
+
+
+def _refuse_other_answerer(sweep: "Sweep", begun: str) -> None:
+    now = sweep.record.answerer
+    if begun and begun != now:
+        raise ConfigError(
+            f"resume={os.path.relpath(sweep.folder)}: was begun with answers of {begun},"
+            f" and these are of {now}.\n"
+            "  Bring back the provider that it was begun with, or evaluate anew."
+        )

@@ -20,6 +20,8 @@ TIMEOUT_S = 60
 WATCHED = ("conf", "agents")
 """Folders of a project whose untracked files are part of the version."""
 
+_FOREIGN = frozenset({"__pycache__", "site-packages"})
+
 _LOCAL = "versions are called …-local-dev and cannot be traced to code"
 
 _GIT = (
@@ -85,6 +87,26 @@ def describe(project: Path, sources: Iterable[Path] = ()) -> tuple[Revision | No
         return _revision(project, sources), ""
     except _OutsideGitError as reason:
         return None, f"{reason}: {_LOCAL}"
+
+
+def code_digest(project: Path, sources: Iterable[Path] = ()) -> str:
+    """Digest of the project's code as it lies on the disk, for where no revision says what it is.
+
+    Args:
+        project: The folder that holds agents/, all files of which count.
+        sources: Files that the agents were imported from; those outside the project do not count.
+
+    Raises:
+        VersionError: A file cannot be read.
+    """
+    paths = {path for path in (project / "agents").rglob("*") if path.is_file()}
+    paths |= {path for path in sources if path.is_relative_to(project)}
+    digest = hashlib.sha256()
+    for path in sorted(path.relative_to(project) for path in paths):
+        if not _FOREIGN.intersection(path.parts):
+            digest.update(f"{path.as_posix()}\0".encode(errors="surrogateescape"))
+            digest.update(_content_digest(project / path))
+    return digest.hexdigest()
 
 
 def without_credentials(url: str) -> str:

@@ -3,12 +3,13 @@
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Run, git, make_project, run_vcmp
+from tests.conftest import Run, git, make_project, run_vcmp, start_vcmp
 from tests.openai_server import OpenAIServer
 
 KEY = "sk-canary-7f3a9b1c2d4e"
@@ -144,6 +145,61 @@ def test_an_agent_in_another_process_is_recorded_and_replayed(project, vcmp):
     assert all("tracking link" in output for output in outputs[0])
 
 
+def test_a_resumed_recording_keeps_what_child_processes_were_told(project, vcmp):
+    """Nobody knows for which rows that was, so what comes later is put behind it."""
+    (project / "agents/child.py").write_text(CHILD, encoding="utf-8")
+    agent = "_target_: agents.child.ask\n_partial_: true\n"
+    (project / "conf/agent/child.yaml").write_text(agent, encoding="utf-8")
+    which = ("agent=child", "dataset.limit=1", "repeats=6")
+    options = (*which, "gate=none", "tracking=none", "baseline=null")
+    with OpenAIServer(kind) as server:
+        record = ("provider=record", f"provider.upstream={server.base_url}", "concurrency=1")
+        process = start_vcmp(project, *options, *record)
+        while not any(map(_has_two_lines, project.glob("outputs/2*/0/results.jsonl"))):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        (folder,) = (project / "outputs").glob("2*")
+        resumed = vcmp("resume", f"outputs/{folder.name}")
+        n_asked = len(server.requests)
+    replayed = vcmp(*options, "provider=replay")
+
+    (tape,) = (project / "cassettes").glob("*.json")
+    numbers = [reply["number"] for reply in json.loads(tape.read_text("utf-8"))["replies"]]
+    assert (resumed.returncode, replayed.returncode) == (0, 0), resumed.stderr + replayed.stderr
+    assert 6 <= len(numbers) <= n_asked <= 7
+    assert numbers == list(range(len(numbers)))
+    assert len(rows_of(folder_of(replayed, project))) == 6
+
+
+def _has_two_lines(path: Path) -> bool:
+    return path.read_bytes().count(b"\n") >= 2
+
+
+def test_answers_that_no_recording_is_known_to_have_given_are_told(recorded, vcmp):
+    """A process with an address of its own cannot be stopped, and must not pass for a replay."""
+    with OpenAIServer(kind) as live:
+        code = CHILD.replace("openai.OpenAI()", f"openai.OpenAI(base_url={live.base_url!r})")
+        (recorded / "agents/child.py").write_text(code, encoding="utf-8")
+        agent = "_target_: agents.child.ask\n_partial_: true\n"
+        (recorded / "conf/agent/child.yaml").write_text(agent, encoding="utf-8")
+        done = vcmp(
+            "agent=child,basic", "baseline=basic", "provider=replay", "dataset.limit=3",
+            "gate=none", "tracking=none", "-m",
+        )  # fmt: skip
+
+    note = (
+        "3 of 3 answers of child hold no recorded call: the agent asked no model, or where vcmp"
+        " does not see it. OPENAI_BASE_URL leads to the recordings there, too; an address of the"
+        " agent's own does not, and was asked live"
+    )
+    assert (done.returncode, len(live.requests)) == (0, 3), done.stderr
+    assert f"note: {note}\n" in done.stdout
+    assert note.partition(".")[0] in (folder_of(done, recorded) / "report.md").read_text("utf-8")
+    assert "answers of basic" not in done.stdout
+
+
 def test_judges_of_mlflow_are_recorded_and_replayed(project, vcmp):
     """They ask by `requests`, and have OPENAI_API_BASE from the environment."""
     options = ("agent=empathetic,basic", "scorers=mlflow", "dataset.limit=3", "tracking=none", "-m")
@@ -179,6 +235,34 @@ def test_the_cache_spares_the_second_run_its_calls(project, vcmp):
     sources = [call["source"] for row in rows for call in row["calls"]]
 
     assert sorted(sources) == ["cached"] * 3 + ["live"] * 3
+
+
+def test_a_cache_that_cannot_be_written_is_told_once(project, vcmp):
+    """The results are whole, but who runs it again pays again."""
+    (project / "taken").write_text("in the way", encoding="utf-8")
+    which = ("agent=basic", "baseline=null", "provider=compatible", "dataset.limit=3", "gate=none")
+    with OpenAIServer(kind) as server:
+        cache = ("provider.cache=true", "provider.cassette=taken")
+        done = vcmp(*which, f"provider.base_url={server.base_url}", *cache, "tracking=none")
+
+    assert (done.returncode, len(server.requests)) == (0, 3)
+    assert done.stderr == (
+        "note: taken does not hold all replies: [Errno 17] File exists: 'taken'\n"
+        "  They will be paid for again.\n"
+    )
+
+
+def test_a_full_disk_leaves_no_half_file_in_a_cassette(project):
+    """What is not whole would end the next replay."""
+    with OpenAIServer(lambda *_: "x" * 60_000) as server:
+        record = ("provider=record", f"provider.upstream={server.base_url}", "dataset.limit=3")
+        options = ("agent=basic", "baseline=null", "gate=none", "tracking=none")
+        process = start_vcmp(project, *options, *record, largest_file=40_000)
+        _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 4
+    assert err
+    assert list((project / "cassettes").iterdir()) == []
 
 
 def test_another_revision_is_replayed_from_todays_cassette(recorded, vcmp):

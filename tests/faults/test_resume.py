@@ -3,6 +3,7 @@ undisturbed one."""
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections import Counter
@@ -90,13 +91,14 @@ def test_a_killed_sweep_goes_on_where_it_was(project: Path, vcmp: Run, tmp_path:
     assert not list(folder.glob("*/answers.jsonl"))
 
 
-def test_a_torn_last_line_is_no_result(project: Path, vcmp: Run):
-    """A process that is killed while it writes leaves half a line."""
+@pytest.mark.parametrize("torn", [b'{"case_id": "track-pack', bytes(300) + b"\n"])
+def test_a_torn_last_line_is_no_result(project: Path, vcmp: Run, torn: bytes):
+    """A process that is killed while it writes leaves half a line, a loss of power zeros."""
     with OpenAIServer() as server:
         kill_after(begin(project, server.base_url), server, 20)
         folder = sweep_of(project)
-        with (folder / "0/results.jsonl").open("a", encoding="utf-8") as file:
-            file.write('{"case_id": "track-pack')
+        with (folder / "0/results.jsonl").open("ab") as file:
+            file.write(torn)
         done = vcmp("resume", f"outputs/{folder.name}")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -275,6 +277,26 @@ def test_a_disk_that_is_full_from_the_start_is_no_mistake_of_the_user(project: P
     assert err == "vcmp: File too large. Make room or give access, and run it again.\n"
 
 
+def test_a_disk_that_is_full_before_anything_is_finished_leaves_nothing_to_go_on_with(
+    project: Path,
+):
+    """The folder of such a sweep is not kept."""
+    with OpenAIServer() as server:
+        prompt = f"agent.prompt='{'Be kind. ' * 500}'"
+        own = settings(server.base_url)[1:-1]  # Hydra keeps a copy of the command line with -m
+        process = start_vcmp(project, "agent=basic", *own, prompt, largest_file=4_000)
+        _, err = process.communicate(timeout=60)
+
+    assert (process.returncode, len(server.requests)) == (4, 0)
+    path, _, told = err.partition("sweep.json: ")
+    assert path.startswith(f"vcmp: {project}/outputs/2")
+    assert told == (
+        "cannot be written (File too large). Nothing was finished before.\n"
+        "  Make room, and run it again.\n"
+    )
+    assert not list((project / "outputs").glob("2*"))
+
+
 def test_a_full_disk_leaves_no_half_report(project: Path, vcmp: Run):
     with OpenAIServer() as server:
         process = begin(project, server.base_url, "dataset.limit=3", largest_file=8_000)
@@ -344,6 +366,41 @@ def test_other_code_does_not_go_on_with_a_sweep(project: Path, vcmp: Run):
     assert done.stderr.endswith(
         "  Bring back the code and the command line it was begun with, or evaluate anew.\n"
     )
+
+
+def test_other_code_outside_git_does_not_go_on_with_a_sweep(project: Path, vcmp: Run):
+    """There all versions are called …-local-dev, whatever their code is."""
+    shutil.rmtree(project / ".git")
+    agent = project / "agents/support.py"
+    code = agent.read_text("utf-8")
+    with OpenAIServer() as server:
+        vcmp(*settings(server.base_url), "dataset.limit=3", "budget.calls=2")
+        folder = f"outputs/{sweep_of(project).name}"
+        agent.write_text(f"{code}\n# better\n", encoding="utf-8")
+        refused = vcmp("resume", folder, "budget.calls=null")
+        agent.write_text(code, encoding="utf-8")
+        done = vcmp("resume", folder, "budget.calls=null")
+
+    assert (refused.returncode, done.returncode, len(server.requests)) == (2, 0, 6)
+    assert refused.stderr == (
+        f"vcmp: resume={folder}: was begun with other code than there is now.\n"
+        "  Bring that back, or evaluate anew. In git, versions are named after their code.\n"
+    )
+
+
+def test_another_provider_does_not_go_on_with_a_sweep(project: Path, vcmp: Run):
+    """Half of the rows would be of one model, and half of another."""
+    with OpenAIServer() as server, OpenAIServer() as other:
+        vcmp(*settings(server.base_url), "dataset.limit=3", "budget.calls=2")
+        folder = f"outputs/{sweep_of(project).name}"
+        moved = vcmp("resume", folder, f"provider.base_url={other.base_url}", "budget.calls=null")
+        done = vcmp("resume", folder, f"provider.base_url={server.base_url}/", "budget.calls=null")
+
+    advice = "  Bring back the provider that it was begun with, or evaluate anew.\n"
+    begun = f"vcmp: resume={folder}: was begun with answers of compatible at {server.base_url},"
+    assert moved.returncode == 2
+    assert moved.stderr == f"{begun} and these are of compatible at {other.base_url}.\n{advice}"
+    assert (done.returncode, len(server.requests), len(other.requests)) == (0, 6, 0)
 
 
 def test_a_folder_that_is_none_is_refused(vcmp: Run):

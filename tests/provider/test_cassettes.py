@@ -696,6 +696,28 @@ def test_versions_that_run_side_by_side_are_not_answered_with_one_reply():
     assert [call.source for _, call in again] == ["cached"] * 3
 
 
+def test_the_cache_answers_for_the_address_that_was_asked():
+    """Another server, be it only at another port, is another model."""
+
+    def asked_of(url: str) -> tuple[str, str]:
+        with answered(Compatible(url, cache=True)):
+            text, call = ask(place())
+        return text, call.source
+
+    with OpenAIServer(lambda *_: "A says.") as one, OpenAIServer(lambda *_: "B says.") as other:
+        urls = [one.base_url, other.base_url, one.base_url.replace("//", "//me:secret@") + "/"]
+        said = [asked_of(url) for url in urls]
+        with answered(OpenAI(base_url=one.base_url, cache=True)):
+            shared = ask(place())[1].source
+        lower = asked_of(one.base_url.replace("127.0.0.1", "localhost"))
+
+    assert said == [("A says.", "live"), ("B says.", "live"), ("A says.", "cached")]
+    assert (shared, lower) == ("cached", ("A says.", "live"))
+    kept = {document["request"]["upstream"] for document in documents("outputs/.cassettes")}
+    assert {one.base_url, other.base_url} < kept
+    assert not [url for url in kept if "secret" in url]
+
+
 def test_the_cache_keeps_no_errors():
     """A failure is no answer, and the next run has another chance."""
     fault = ("status", 400, {}, json.dumps({"error": {"message": "no"}}))

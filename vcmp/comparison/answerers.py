@@ -1,6 +1,7 @@
-"""Whether two versions that asked for the same model were answered by the same one."""
+"""Who answered: whether two versions that asked for the same model were answered by the same one,
+and whether a version that was replayed was answered by recordings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from vcmp.types import Evaluation
 
@@ -12,6 +13,26 @@ def differing_models(baseline: Evaluation, candidates: Sequence[Evaluation]) -> 
     Fingerprints change within a run, too, so they differ only where none is shared.
     """
     return tuple(note for each in candidates for note in _notes(baseline, each))
+
+
+def unrecorded(evaluations: Iterable[Evaluation]) -> tuple[str, ...]:
+    """A note for each version that was to be answered by recordings, and of which that is not known
+    of every answer: what another process, or another library, sends is not seen."""
+    return tuple(filter(None, map(_unrecorded, evaluations)))
+
+
+def _unrecorded(evaluation: Evaluation) -> str:
+    if evaluation.answerer.name != "replay":
+        return ""
+    answers = [result for result in evaluation.results if not result.error]
+    n = sum(all(call.source != "replayed" for call in answer.calls) for answer in answers)
+    if not n:
+        return ""
+    return (
+        f"{n} of {len(answers)} answers of {evaluation.version.variant.name} hold no recorded call:"
+        " the agent asked no model, or where vcmp does not see it. OPENAI_BASE_URL leads to the"
+        " recordings there, too; an address of the agent's own does not, and was asked live"
+    )
 
 
 def _notes(baseline: Evaluation, candidate: Evaluation) -> Iterator[str]:

@@ -11,6 +11,7 @@ from vcmp.provider.environment import given_url, openai_environment
 from vcmp.provider.loopback.shapes import MODEL
 from vcmp.provider.remote import (
     DEFAULT_KEY_ENV,
+    address,
     checked_url,
     host,
     optional_key,
@@ -52,7 +53,13 @@ class Record:
         self._optional = upstream is not None or api_key_env is None
         self._scripted = False
         self._tape = Recorder(Cassette(Path(cassette)))
+        self._goes_on = False
         self._entered = ExitStack()
+
+    def go_on(self) -> None:
+        """Keep what an earlier run of the sweep has recorded of child processes, whose calls nobody
+        can tell apart; to be said before it is entered."""
+        self._goes_on = True
 
     @property
     def answerer(self) -> Answerer:
@@ -66,12 +73,13 @@ class Record:
             name="record",
             scripted=self._scripted,
             description=f"{who}; recorded in {self.cassette}",
+            address=address(self.upstream),
         )
 
     def __enter__(self) -> Self:
         key = self._key()
         self._scripted = _is_scripted(self.upstream, key)
-        self._tape = Recorder(Cassette(Path(self.cassette)))
+        self._tape = Recorder(Cassette(Path(self.cassette)), goes_on=self._goes_on)
         url = self._entered.enter_context(deck(self._tape, self.upstream))
         self._entered.enter_context(openai_environment(url, key, self.upstream))
         return self

@@ -1,12 +1,14 @@
 """Providers that are somewhere else: OpenAI, and whatever speaks its API."""
 
 import os
+import sys
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
+from vcmp.display import printable
 from vcmp.errors import ConfigError
 from vcmp.provider.cassettes import Cache, Cassette, deck
 from vcmp.provider.environment import given_url, openai_environment
@@ -28,10 +30,12 @@ class _Remote(ABC):
         self._answerer = Answerer(
             name=name,
             reuses=cache,
+            address=address(self.base_url),
             description=f"{what} at {host(self.base_url)}"
             + (f", or again what it said before: {cassette}" if cache else ""),
         )
         self._cassette = Cassette(Path(cassette))
+        self._cache: Cache | None = None
         self._entered = ExitStack()
 
     @property
@@ -46,13 +50,18 @@ class _Remote(ABC):
     def __enter__(self) -> Self:
         key, url = self.key(), self.base_url
         if self.cache:
-            url = self._entered.enter_context(deck(Cache(self._cassette), url))
+            self._cache = Cache(self._cassette, address(url))
+            url = self._entered.enter_context(deck(self._cache, url))
         behind = self.base_url if self.cache else ""
         self._entered.enter_context(openai_environment(url, key, behind))
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self._entered.close()
+        if self._cache and self._cache.failure:  # the results are whole: no error
+            what = str(self._cache.failure).splitlines()[0]
+            told = f"note: {self._cassette.folder} does not hold all replies: {what}"
+            print(printable(f"{told}\n  They will be paid for again."), file=sys.stderr)
 
 
 class OpenAI(_Remote):
@@ -166,6 +175,13 @@ def checked_url(url: str, parameter: str, provider: str) -> str:
             f"  Write it in full: provider.{parameter}=http://localhost:8000/v1"
         )
     return url
+
+
+def address(url: str) -> str:
+    """A base URL without what is nobody's business or tells no servers apart: user name, password,
+    query, and a slash at its end."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, host(url), parts.path.rstrip("/"), "", ""))
 
 
 def host(url: str) -> str:

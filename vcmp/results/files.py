@@ -64,9 +64,15 @@ def _open_own(path: str, flags: int) -> int:
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:
+    sweep = sweep_of(path)
+    if not any(sweep.rglob("*.jsonl")):  # a folder without any is not kept
+        return StorageError(
+            f"{path}: cannot be written ({error.strerror}). Nothing was finished before.\n"
+            "  Make room, and run it again."
+        )
     return StorageError(
         f"{path}: cannot be written ({error.strerror}). All that was finished before is kept.\n"
-        f"  Make room, then go on: vcmp resume {os.path.relpath(sweep_of(path))}"
+        f"  Make room, then go on: vcmp resume {os.path.relpath(sweep)}"
     )
 
 
@@ -105,7 +111,8 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def read_whole_lines(path: Path) -> list[Any]:
-    """Read a JSONL file that a process may have been killed over: a torn last line is left out.
+    """Read a JSONL file that a process may have been killed over: a last line that is torn, or of
+    which a loss of power has left only the place, is left out.
 
     Raises:
         ResultsError: Another line is damaged.
@@ -113,10 +120,14 @@ def read_whole_lines(path: Path) -> list[Any]:
     if not path.is_file():
         return []
     *lines, _torn = path.read_bytes().split(b"\n")
-    try:
-        return [json.loads(line) for line in lines]
-    except ValueError as error:
-        raise damaged(path, error) from error
+    documents: list[Any] = []
+    for number, text in enumerate(lines, start=1):
+        try:
+            documents.append(json.loads(text))
+        except ValueError as error:
+            if number < len(lines):
+                raise damaged(path, error) from error
+    return documents
 
 
 def read_lines(path: Path) -> list[Any]:

@@ -42,6 +42,10 @@ class SweepRecord:
     """The command line's, with which the sweep goes on when it was ended."""
     versions: tuple[str, ...] = ()
     """Names of the evaluations' versions, in the order of `jobs`."""
+    code: str = ""
+    """Digest of the project's code, outside git; "" where the names of the versions tell it."""
+    answerer: str = ""
+    """Whom they all ask; "" where that was not kept."""
     notes: tuple[str, ...] = ()
     gathering: bool = False
     """Whether what the sweep is judged with is not all there yet."""

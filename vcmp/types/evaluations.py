@@ -72,6 +72,13 @@ class Answerer:
     """In words, for screen and report: "scripted demo, no language model was called"."""
     reuses: bool = False
     """Whether an answer may be one that was given before: another run is then no new evidence."""
+    address: str = ""
+    """Base URL of the API that is asked, without a password; "" where none is."""
+
+    @property
+    def identity(self) -> str:
+        """Equal where the same ones answer, whatever they may reuse."""
+        return f"{self.name} at {self.address}" if self.address else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

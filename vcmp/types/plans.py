@@ -54,8 +54,8 @@ class Plan:
             raise ConfigError(f"repeats={self.repeats} asks nothing. Give it 1 or more.")
 
     def key(self, case: Case, repeat: int) -> str:
-        """Digest of all that a result of this plan depends on, but for the agent's code: that is in
-        the version's name."""
+        """Digest of all that a result of this plan depends on, but for the agent's code and the
+        address that is asked: these are the same in all of a sweep."""
         variant = self.version.variant
         own = [
             RESULT_SCHEMA,

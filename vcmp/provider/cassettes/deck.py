@@ -100,7 +100,12 @@ class Deck(BaseHTTPRequestHandler):
             return None
         # sorted, so that a file does not change with the order of an agent's arguments
         plain = json.loads(canonical_json(scrub(asked)))
-        return Request(method=self.command, path=self.path.removeprefix(ROOT), body=plain)
+        return Request(
+            method=self.command,
+            path=self.path.removeprefix(ROOT),
+            body=plain,
+            upstream=self.tape.upstream,
+        )
 
     def _ask(self, body: bytes, request: Request | None, mark: Mark) -> None:
         import httpx2

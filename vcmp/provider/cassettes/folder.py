@@ -28,11 +28,20 @@ class Request:
     """Below the API's base URL: `/chat/completions`."""
     body: Any
     """A JSON value; None for none."""
+    upstream: str = ""
+    """Whom it is put to, where another's reply is none: the base URL, without a password; "" where
+    whoever was asked answers it."""
 
     @property
     def digest(self) -> str:
-        """Equal for requests that a model cannot tell apart."""
-        return digest_of([self.method, self.path, self.body])
+        """Equal for requests that one reply answers: a model cannot tell them apart."""
+        own = [self.method, self.path, self.body]
+        return digest_of([*own, self.upstream] if self.upstream else own)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a file."""
+        own = {"method": self.method, "path": self.path, "body": self.body}
+        return {**own, "upstream": self.upstream} if self.upstream else own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +125,9 @@ class Cassette:
             os.close(folder)
 
     def _write(self, entry: Entry) -> None:
-        request = entry.request
         document = {
             "schema": SCHEMA,
-            "request": {"method": request.method, "path": request.path, "body": request.body},
+            "request": entry.request.to_json(),
             "replies": [reply.to_json() for reply in entry.replies],
         }
         text = json.dumps(document, indent=1, ensure_ascii=True)

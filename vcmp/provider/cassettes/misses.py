@@ -73,10 +73,14 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
 
 
+def _where(request: Request) -> tuple[str, str, str]:
+    return request.method, request.path, request.upstream
+
+
 def _nearest(request: Request, entries: Iterable[Entry]) -> str:
     """The entry with the fewest differing fields; of several, where the first one differs last."""
-    same = (request.method, request.path)
-    alike = [e for e in entries if (e.request.method, e.request.path) == same]
+    same = _where(request)
+    alike = [entry for entry in entries if _where(entry.request) == same]
     if not alike:
         return f"There is none for {request.method} {request.path}. "
     here = dict(_fields(request.body))

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +24,8 @@ class Tape(Protocol):
 
     source: Source
     """Of what is found."""
+    upstream: str
+    """Base URL of the API whose replies alone may be found; "" for any."""
 
     def place(self, request: Request, mark: Mark) -> Mark:
         """The mark with a number, when the sender gave none: calls in order of arrival."""
@@ -44,6 +47,8 @@ class Tape(Protocol):
 class _Counting:
     """Numbers the requests whose sender did not."""
 
+    upstream = ""
+
     def __init__(self) -> None:
         self._arrived: Counter[Any] = Counter()
         self._lock = threading.Lock()
@@ -54,8 +59,14 @@ class _Counting:
             return mark
         key = (request.digest, mark.slot)
         with self._lock:
+            if key not in self._arrived:
+                self._arrived[key] = self._n_before(request, mark)
             self._arrived[key] += 1
             return Mark(slot=mark.slot, number=self._arrived[key] - 1, token=mark.token)
+
+    def _n_before(self, _request: Request, _mark: Mark) -> int:
+        """How many such calls have been made before this run."""
+        return 0
 
 
 class _Keeping(_Counting):
@@ -92,10 +103,28 @@ class _Keeping(_Counting):
 
 
 class Recorder(_Keeping):
-    """Every model is asked; replies of earlier recordings are replaced place by place."""
+    """Every model is asked; replies of earlier recordings are replaced place by place.
+
+    Args:
+        cassette: Where replies are kept.
+        goes_on: Whether an earlier run of the sweep has begun the recording: what it kept of calls
+            whose slot nobody knows stays, since nobody knows which of them are made again.
+    """
 
     source: Source = "live"
     _replaces = True
+
+    def __init__(self, cassette: Cassette, *, goes_on: bool = False) -> None:
+        super().__init__(cassette)
+        self._goes_on = goes_on
+
+    def _n_before(self, request: Request, mark: Mark) -> int:
+        if mark.slot or not self._goes_on:
+            return 0
+        with suppress(ResultsError):  # of a damaged file `keep` tells
+            replies = self.cassette.entry(request).replies
+            return 1 + max((reply.number for reply in replies if not reply.slot), default=-1)
+        return 0
 
     def find(self, _request: Request, _mark: Mark, /) -> RecordedReply | None:
         """Nothing: every call is made anew."""
@@ -103,9 +132,19 @@ class Recorder(_Keeping):
 
 
 class Cache(_Keeping):
-    """What is there is played, all else is asked and added."""
+    """What is there is played, all else is asked and added.
+
+    Args:
+        cassette: Where replies are looked for and kept.
+        upstream: Base URL of the API that is asked, without a password: what another has said is
+            not played.
+    """
 
     source: Source = "cached"
+
+    def __init__(self, cassette: Cassette, upstream: str) -> None:
+        super().__init__(cassette)
+        self.upstream = upstream
 
     def find(self, request: Request, mark: Mark) -> RecordedReply | None:
         """The reply of the same slot, or of another one that was there before this run.
