@@ -29,7 +29,7 @@ def processes_in(folder: Path) -> list[int]:
 
 
 AGENTS = """\
-import subprocess, sys, time
+import multiprocessing, subprocess, sys, time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 from openai import OpenAI
@@ -55,6 +55,12 @@ def threads(question):
     ask(question)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(time.sleep, [100, 100]))
+
+
+def respawning(question):
+    ask(question)
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        pool.map(time.sleep, 100 * [100], chunksize=1)
 
 
 async def blocking(question):
@@ -88,7 +94,7 @@ def interrupt(project: Path, agent: str, number: int, signals: int = 1) -> tuple
     return code, Path(out.name).read_text("utf-8"), time.monotonic() - began
 
 
-@pytest.mark.parametrize("agent", ["tool", "processes", "threads", "blocking"])
+@pytest.mark.parametrize("agent", ["tool", "processes", "threads", "blocking", "respawning"])
 def test_an_interrupt_ends_what_an_agent_has_started(project: Path, agent: str):
     """Tools, pools, and the process itself where its loop is blocked: none goes on."""
     code, out, took = interrupt(project, agent, signal.SIGTERM)
