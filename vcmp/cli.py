@@ -33,7 +33,7 @@ from vcmp.console import (
 )
 from vcmp.display import printable
 from vcmp.errand import Errand
-from vcmp.errors import ConfigError, StorageError, VcmpError, suggest
+from vcmp.errors import ConfigError, StorageError, Terminated, VcmpError, suggest
 from vcmp.outlets import discard_output
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
@@ -62,9 +62,11 @@ def main(arguments: Sequence[str]) -> int:
     """
     if threading.current_thread() is threading.main_thread():
         # an exception: what is running is ended by those who started it, a baseline's process too
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, partial(_leave, os.getpid()))
     try:
         return _dispatch(list(arguments))
+    except Terminated:
+        return INTERRUPTED + signal.SIGTERM
     except KeyboardInterrupt:
         return INTERRUPTED + signal.SIGINT
     except BrokenPipeError:
@@ -77,8 +79,10 @@ def main(arguments: Sequence[str]) -> int:
         return exit_code_of(error)
 
 
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(INTERRUPTED + number)
+def _leave(own: int, number: int, _frame: FrameType | None) -> NoReturn:
+    if os.getpid() != own:  # an agent's fork, which has this handler too
+        os._exit(INTERRUPTED + number)
+    raise Terminated
 
 
 def exit_code_of(error: Exception) -> int:

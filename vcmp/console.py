@@ -98,7 +98,7 @@ def telling_way_on(folder: Path) -> Iterator[None]:
     """Say how a sweep goes on that a signal ends inside the block."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         if any(folder.rglob("*.jsonl")):  # else nothing is paid for, and nothing is kept
             tell_way_on(folder)
         raise
