@@ -135,6 +135,47 @@ def test_a_bound_that_is_given_at_last_counts_what_a_killed_run_took(
     assert server.n_requests == n_requests
 
 
+@pytest.mark.parametrize("bound", ["budget.tokens=9000", "budget.usd=0.006", "budget.calls=20"])
+def test_a_call_that_does_not_fit_beside_others_waits_until_they_are_settled(
+    project: Path, vcmp: Run, bound: str
+):
+    """Each may take 4,000 tokens and takes about forty: the budget does for all of them."""
+    with FaultServer(latency_s=0.05) as server:
+        given = ("dataset.limit=20", "concurrency=8", "agent.max_tokens=4000", bound)
+        done = vcmp(*bounded(server, *given))
+
+    assert (done.returncode, server.n_requests) == (0, 20), done.stdout + done.stderr
+    assert 1 <= server.most_at_once <= 8
+    assert not any(row["error"] for row in rows(project))
+    assert all(row["latency_s"] < 1 for row in rows(project))
+
+
+@pytest.mark.parametrize(
+    ("bound", "n_affordable"),
+    [("budget.calls=1", 1), ("budget.usd=0.00001", 0), ("budget.tokens=60", 0)],
+)
+def test_recorded_replies_are_played_whatever_the_budget(
+    project: Path, vcmp: Run, bound: str, n_affordable: int
+):
+    """They cost nothing; what the cache lacks is asked for as far as the budget does."""
+    with FaultServer() as server:
+        cached = [*bounded(server, "dataset.limit=5"), "provider.cache=true"]
+        assert vcmp(*cached).returncode == 0
+        again = vcmp(*cached, bound)
+        assert (again.returncode, server.n_requests) == (0, 5), again.stdout
+        more = vcmp(*cached, "dataset.limit=8", bound)
+        assert (more.returncode, server.n_requests) == (4, 5 + n_affordable), more.stdout
+        recorded = bounded(server, "dataset.limit=5", "provider=record")
+        recorded.remove(f"provider.base_url={server.url}")
+        done = vcmp(*recorded, f"provider.upstream={server.url}")
+        assert done.returncode == 0, done.stderr
+        n_requests = server.n_requests
+        recorded[recorded.index("provider=record")] = "provider=replay"
+        done = vcmp(*recorded, bound)
+
+    assert (done.returncode, server.n_requests) == (0, n_requests), done.stdout + done.stderr
+
+
 def test_a_price_that_an_earlier_run_did_not_know_ends_a_budget_in_money(project: Path, vcmp: Run):
     with FaultServer() as server:
         vcmp(*bounded(server, "budget.calls=2"))
@@ -229,14 +270,14 @@ def test_the_budget_holds_for_judges_of_mlflow(project: Path, vcmp: Run, stored:
 
 def test_a_budget_in_money_holds_for_judges_of_mlflow(project: Path, vcmp: Run):
     with OpenAIServer(judge=refuse) as server:
-        done = vcmp(*judged_by_mlflow(server, "tracking=none", "budget.usd=0.004"))
+        done = vcmp(*judged_by_mlflow(server, "tracking=none", "budget.usd=0.0028"))
         spent = Ledger(sweep_folder(project)).spent()
 
     assert done.returncode == 4, done.stderr
-    assert "stopped: budget: the 0.004 of budget.usd may not do for the next call\n" in done.stdout
+    assert "stopped: budget: the 0.0028 of budget.usd may not do for the next call\n" in done.stdout
     assert spent.calls == len(server.requests)
     assert spent.usd is not None
-    assert 0 < spent.usd < 0.004
+    assert 0 < spent.usd < 0.0028
 
 
 def test_judges_of_mlflow_ask_as_often_as_any_other(project: Path, vcmp: Run):
