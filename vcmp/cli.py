@@ -175,7 +175,8 @@ def _run(settings: "Settings", folder: Path, errand: Errand | None, *, resumes: 
         if resumes:
             sweep = take_up(sweep)
         announce(sweep, console)
-        confirm(sweep, console)
+        if not errand:  # whoever sent it has asked
+            confirm(sweep, console)
         # what has been imported stays: looking through it again and again takes a third of the time
         gc.freeze()
         evaluations = pipeline.run(
