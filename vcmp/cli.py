@@ -34,6 +34,7 @@ from vcmp.console import (
 from vcmp.display import printable
 from vcmp.errand import Errand
 from vcmp.errors import ConfigError, StorageError, Terminated, VcmpError, suggest
+from vcmp.files import occupy
 from vcmp.outlets import discard_output
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
@@ -136,6 +137,11 @@ def run_sweep(arguments: Sequence[str]) -> int:
         return 0
     errand = Errand.take()
     folder = unfinished or (errand.folder if errand else new_folder(Path.cwd() / "outputs"))
+    if not errand and not occupy(folder, waits=False):
+        raise ConfigError(
+            f"resume={shown(folder)}: another process is at work in this folder.\n"
+            "  Let it end, or interrupt it; then go on."
+        )
     try:
         jobs = compose([*arranged, *folder_overrides(folder)], conf=conf)
         if not jobs:
