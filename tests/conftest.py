@@ -30,6 +30,12 @@ os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.fixture(autouse=True)
+def _forget_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment of one test held is no secret in the next."""
+    monkeypatch.setattr("vcmp.secrets._seen", {})
+
+
 def git(folder: Path, *arguments: str) -> str:
     identity = {f"GIT_{role}_{key}": "tester@example.org" for role in ("AUTHOR", "COMMITTER")
                 for key in ("NAME", "EMAIL")}  # fmt: skip

@@ -169,6 +169,10 @@ def test_a_judge_that_cannot_judge_it_is_not_void_and_the_error_is_kept():
     (canary,) = evaluation.canaries
     assert (canary.value, canary.void) == (None, False)
     assert canary.error == "RuntimeError: filtered"
+    assert canaries.notes([evaluation]) == (
+        "kind counts untried: its judge gave a known-bad answer no score (RuntimeError: filtered)."
+        " Evaluate again before you believe it.",
+    )
     assert {result.scores["kind"].value for result in evaluation.results} == {1}
 
 

@@ -33,6 +33,16 @@ def test_unknown_choice_names_the_nearest_file_and_all_there_are(vcmp: Run):
     )
 
 
+def test_a_choice_that_is_a_number_is_to_be_quoted(vcmp: Run):
+    assert mistake(vcmp, "dataset=2024") == (
+        "a file of conf/ is chosen by its name, and one of these is of type int.\n"
+        "  Quote it: 'dataset=\"2024\"'"
+    )
+    assert mistake(vcmp, 'dataset="2024"').startswith(
+        "dataset=2024: there is no conf/dataset/2024.yaml."
+    )
+
+
 def test_misspelt_agent_parameter_names_the_nearest(vcmp: Run):
     assert mistake(vcmp, "agent=basic", "agent.temprature=0.1") == (
         "agent=basic: agents.support.SupportAgent has no parameter 'temprature'."

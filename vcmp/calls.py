@@ -2,7 +2,7 @@
 
 A provider that sees a request go by records it here; the evaluation loop collects what belongs to
 its case. The collection travels in a context variable, so it follows the case through tasks and
-worker threads, and interleaved cases do not mix.
+threads, and interleaved cases do not mix.
 """
 
 import threading
@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+from weakref import WeakSet
 
 Failure = Literal[
     "", "auth", "quota", "rate", "request", "server", "connection", "timeout", "reply", "missing",
@@ -69,6 +70,14 @@ class Call:
     model's, and `cost_usd` is what was paid when it was recorded."""
 
 
+class Unfinished(Protocol):
+    """A call that ends when its reply has been read."""
+
+    def end(self) -> None:
+        """Record it, unless that is done."""
+        ...
+
+
 @dataclass(slots=True)
 class _Collection:
     slot: Slot | None = None
@@ -76,6 +85,7 @@ class _Collection:
     open: bool = True
     asked: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    unfinished: WeakSet["Unfinished"] = field(default_factory=WeakSet)
 
 
 _collection: ContextVar[_Collection | None] = ContextVar("vcmp_calls", default=None)
@@ -93,8 +103,29 @@ def collect(slot: Slot | None = None) -> Iterator[list[Call]]:
     try:
         yield collection.calls
     finally:
+        for call in list(collection.unfinished):
+            call.end()
         collection.open = False
         _collection.reset(token)
+
+
+_inherited: ContextVar[_Collection | None] = ContextVar("vcmp_inherited", default=None)
+
+
+def inherit() -> None:
+    """Say that this context goes to a thread, which may outlive its case to work for others.
+
+    Then what it asks belongs to no case, and is not taken for an answer that came too late.
+    """
+    _inherited.set(_collection.get())
+
+
+def _here() -> _Collection | None:
+    """The collection of this code, if it has one."""
+    collection = _collection.get()
+    if collection is None or (collection is _inherited.get() and not collection.open):
+        return None
+    return collection
 
 
 _scoring: ContextVar[bool] = ContextVar("vcmp_scoring", default=False)
@@ -115,22 +146,29 @@ def is_scoring() -> bool:
     return _scoring.get()
 
 
+def expect(call: Unfinished) -> None:
+    """Have `call` ended with its collection, should nobody read its reply to the end."""
+    collection = _here()
+    if collection is not None and collection.open:
+        collection.unfinished.add(call)
+
+
 def record(call: Call) -> None:
     """Add `call` to the collection it was made in; outside of one it is forgotten."""
-    collection = _collection.get()
+    collection = _here()
     if collection is not None and collection.open:
         collection.calls.append(call)
 
 
 def abandoned() -> bool:
     """Whether this code runs for a case that has ended without it: its answer came too late."""
-    collection = _collection.get()
+    collection = _here()
     return collection is not None and not collection.open
 
 
 def slot() -> Slot | None:
     """What the calls made here are for; None outside of an evaluation."""
-    collection = _collection.get()
+    collection = _here()
     return None if collection is None else collection.slot
 
 
@@ -140,7 +178,7 @@ def take_number(request: str) -> int:
     Args:
         request: Digest of what is asked.
     """
-    collection = _collection.get()
+    collection = _here()
     if collection is None:
         return 0
     with collection.lock:

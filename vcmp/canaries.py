@@ -194,16 +194,24 @@ def duel(
 
 
 def notes(evaluations: Iterable[Evaluation]) -> tuple[str, ...]:
-    """What a reader has to know of the judges that are void, a sentence or three for each."""
-    void = {
-        canary.metric: canary
+    """What a reader has to know of the judges that are void or could not be tried."""
+    told = {
+        canary.metric: _note(canary)
         for evaluation in evaluations
         for canary in evaluation.canaries
-        if canary.void
+        if canary.void or canary.error
     }
-    return tuple(
-        f"{metric} counts for no version: {canary.reason}. Mend the judge, or give it an answer"
-        f" that its criterion calls bad (scorers.{metric}.canary)."
-        + (f" It said: {canary.rationale}" if canary.rationale else "")
-        for metric, canary in void.items()
+    return tuple(told.values())
+
+
+def _note(canary: Canary) -> str:
+    if not canary.void:
+        return (
+            f"{canary.metric} counts untried: its judge gave a known-bad answer no score"
+            f" ({canary.error}). Evaluate again before you believe it."
+        )
+    said = f" It said: {canary.rationale}" if canary.rationale else ""
+    return (
+        f"{canary.metric} counts for no version: {canary.reason}. Mend the judge, or give it an"
+        f" answer that its criterion calls bad (scorers.{canary.metric}.canary).{said}"
     )

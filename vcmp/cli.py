@@ -39,7 +39,7 @@ from vcmp.outlets import discard_output
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
 from vcmp.screening import arrange, is_override, refuse_keys
-from vcmp.secrets import mask
+from vcmp.secrets import mask, remember
 from vcmp.verbs import VERBS, run
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     if threading.current_thread() is threading.main_thread():
         # an exception: what is running is ended by those who started it, a baseline's process too
         signal.signal(signal.SIGTERM, partial(_leave, os.getpid()))
+    remember()
     try:
         return _dispatch(list(arguments))
     except Terminated:

@@ -85,7 +85,9 @@ def choose(record: SweepRecord, overrides: Sequence[str]) -> Choice:
         policy = build_policy(record.policy, record.gate, builder)
         return Choice(policy=policy, report=record.report)
     chosen = any(override.startswith("gate=") for override in overrides)
-    job = compose_one(overrides if chosen else [*overrides, f"gate={record.gate}"])
+    job = compose_one(
+        overrides if chosen else [*overrides, f"gate={record.gate}"], ["gate", "report", "trust"]
+    )
     builder = Builder(Path.cwd(), tuple(job.config["trust"]))
     policy = build_policy(job.config["gate"], job.choices["gate"], builder)
     return Choice(policy=policy, report=job.config["report"])
@@ -96,7 +98,7 @@ def _check_record(record: SweepRecord) -> None:
     template = str(record.report.get("template", ""))
     advice = "If it is yours, type it: report.template=…"
     inside(Path.cwd(), template, "report.template of sweep.json", advice)
-    trusted = compose_one([]).config["trust"] if record.trust else ()
+    trusted = compose_one([], ["trust"]).config["trust"] if record.trust else ()
     for module in record.trust:
         if module not in trusted:
             raise ConfigError(

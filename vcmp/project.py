@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,8 +82,12 @@ def folder_overrides(folder: Path) -> list[str]:
     ]
 
 
-def compose_one(overrides: Sequence[str]) -> "Job":
+def compose_one(overrides: Sequence[str], needed: Collection[str] | None = None) -> "Job":
     """The configuration as the main job would see it, without leaving a trace of composing it.
+
+    Args:
+        overrides: What the command line changes.
+        needed: Keys whose values are needed; all, unless they are named.
 
     Raises:
         ConfigError: It cannot be composed.
@@ -93,4 +97,5 @@ def compose_one(overrides: Sequence[str]) -> "Job":
     from vcmp.composition import compose
 
     with tempfile.TemporaryDirectory() as folder:
-        return compose([*arranged, *folder_overrides(Path(folder))], conf=conf)[0]
+        arguments = [*arranged, *folder_overrides(Path(folder))]
+        return compose(arguments, conf=conf, needed=needed)[0]

@@ -11,6 +11,7 @@ import html
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -38,7 +39,13 @@ KEY_SHAPE = re.compile(rf"\b({'|'.join(_SERVICES)})[-_][A-Za-z0-9_-]{{12,}}")
 """What the keys of well-known services look like."""
 _BEGINNINGS = tuple(f"{service}{sign}" for service in _SERVICES for sign in "-_")
 
+_MOST_SEEN = 100
+
 _named: set[str] = set()
+_changing = threading.Lock()
+_seen: dict[tuple[str, str], None] = {}
+"""Names and secrets that the environment has had, the oldest first: a key that was taken out of it,
+or renewed, is none the less one."""
 
 
 def is_key_like(variable: str) -> bool:
@@ -111,15 +118,26 @@ def _hide(found: "re.Match[str]") -> str:
     return f"{found[1]}-***" if re.search(r"\d", found[0]) else found[0]
 
 
+def remember() -> None:
+    """From now on what the environment holds is a secret, whatever becomes of its variables."""
+    _snapshot()
+
+
 def _snapshot() -> tuple[tuple[str, str], ...]:
-    """Names and secrets of the environment as it is now."""
+    """Names and secrets of the environment as it is now, and as it was."""
     passwords = (
-        (name, secret)
+        (name, password)
         for name, value in os.environ.items()
         if "://" in value
-        for secret in _passwords(value)
+        for password in _passwords(value)
     )
-    return (*known_secrets().items(), *passwords)
+    new = [secret for secret in (*known_secrets().items(), *passwords) if secret not in _seen]
+    if new:
+        with _changing:
+            _seen.update(dict.fromkeys(new))
+            for oldest in list(_seen)[:-_MOST_SEEN]:
+                del _seen[oldest]
+    return tuple(_seen)
 
 
 def _passwords(value: str) -> Iterator[str]:

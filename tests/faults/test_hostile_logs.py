@@ -1,11 +1,13 @@
 """Nothing that a model wrote is a command of the CI system that shows the log of a run."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 from tests.faults.hostile import COMMANDS
 from tests.faults.test_hostile_content import check_log
 
@@ -112,3 +114,20 @@ def test_no_command_reaches_the_log_by_an_error(vcmp: Run, arguments: tuple[str,
     assert done.returncode == 2
     assert done.stderr.startswith("vcmp: ")
     check_output(done.stderr)
+
+
+def test_no_command_comes_together_from_the_ends_of_two_ways_into_a_log():
+    """A part of a line that is let out at the end, and what a descriptor gets then."""
+    code = """
+import atexit, os, sys, vcmp.outlets
+atexit.register(lambda: print(":add-mask::x"))
+vcmp.outlets.guard_outlets()
+print(":", end="")
+os.write(1, b":")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert sorted(done.stdout.split()) == [":", ":", ":add-mask::x"]
+    check_output(done.stdout)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
+from tests.openai_payloads import asks_for_judgement, completion
 from tests.openai_server import OpenAIServer
 from tests.sweeps import rows, sweep_folder, verdict, write, write_cases
 from vcmp.judges import Correctness, Guidelines, Prefer, RelevanceToQuery, Rubric
@@ -167,6 +168,25 @@ def test_a_judge_that_gives_no_json_is_asked_three_times_and_the_case_is_unscore
         'JudgeError: judge gave no usable JSON in 3 replies: $ does not keep {"required":'
         """ ["rationale", "result"]}; the last was '{"verdict": "lovely"}'"""
     }
+
+
+def test_a_reply_with_half_a_character_is_repaired_too(project: Path, vcmp: Run):
+    """It is sent back as it can be: no request may hold a lone surrogate."""
+
+    def fault(number: int, body: Any) -> Any:
+        if not asks_for_judgement(body) or len(body["messages"]) > 2:
+            return None
+        return ("status", 200, {}, json.dumps(completion("lovely \ud83d", body, number)))
+
+    with OpenAIServer(faults=fault) as server:
+        done = sweep(project, vcmp, server, judge="  canary: null\n")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(server.judged) == 2 * 6 * 2
+    repairs = [r["body"]["messages"] for r in server.judged if len(r["body"]["messages"]) > 2]
+    assert {messages[2]["content"] for messages in repairs} == {"lovely \\ud83d"}
+    scores = [row["scores"]["kind"] for number in (0, 1) for row in rows(project, number)]
+    assert {score["value"] for score in scores} == {1.0}
 
 
 def test_a_judge_that_approves_of_a_known_bad_answer_is_void_for_all_versions(

@@ -8,14 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.sweeps import rows
+from tests.openai_server import OpenAIServer
+from tests.sweeps import rows, write
 from vcmp.testing import Fault, FaultServer, RateLimit, Received, faults
+from vcmp.testing.replies import Page
+
+WITHOUT_STORE = ["tracking=none", "baseline=null", "gate=none"]
+
+
+PAYMENT_REQUIRED = Fault(name="payment_required", reply=Page(status=402, body="{}"))
 
 
 def settings(server: FaultServer, *more: str, agent: str = "plain") -> list[str]:
     return [
         f"agent={agent}", "provider=compatible", f"provider.base_url={server.url}",
-        "tracking=none", "baseline=null", "gate=none", "dataset.limit=2", "concurrency=2", *more,
+        *WITHOUT_STORE, "dataset.limit=2", "concurrency=2", *more,
     ]  # fmt: skip
 
 
@@ -138,9 +145,10 @@ def test_a_rate_limit_is_kept_and_nothing_is_lost(project: Path, vcmp: Run):
     [
         (faults.unauthorized(), "the key was refused. Check the key, and what it may use."),
         (faults.forbidden(), "the key was refused. Check the key, and what it may use."),
+        (PAYMENT_REQUIRED, "the account has nothing left to spend. Add to it."),
         (faults.insufficient_quota(), "the account has nothing left to spend. Add to it."),
     ],
-    ids=["401", "403", "quota"],
+    ids=["401", "403", "402", "quota"],
 )
 def test_a_provider_that_refuses_for_good_is_given_up(
     project: Path, vcmp: Run, fault: Fault, said: str
@@ -165,6 +173,35 @@ def test_a_provider_that_is_not_there_is_given_up(project: Path, vcmp: Run):
     assert "stopped: provider: 3 calls in a row failed, nobody answers." in done.stdout
 
 
+def test_a_server_that_refuses_now_and_then_is_there(project: Path, vcmp: Run):
+    """Its connections break, and what it says in between is an answer."""
+    script = [faults.reset(), faults.reset(), faults.model_not_found()] * 2
+    with FaultServer(script) as server:
+        vcmp(*settings(server, "dataset.limit=6", "concurrency=1", "attempts=1"))
+
+    errors = [row["error"].partition(":")[0] for row in rows(project)]
+    assert sorted(errors) == ["APIConnectionError"] * 4 + ["NotFoundError"] * 2
+
+
+def test_a_header_that_cannot_be_sent_is_told_as_such(project: Path, vcmp: Run):
+    """And not repeated: it may be a key that nobody knows."""
+    code = (
+        "from openai import OpenAI\n\n\ndef ask(question):\n"
+        "    client = OpenAI(default_headers={'X-Team': 'support\\n'})\n"
+        "    return client.responses.create(model='m', input=question).output_text\n"
+    )
+    write(project, "agents/header.py", code)
+    write(project, "conf/agent/header.yaml", "_target_: agents.header.ask\n_partial_: true\n")
+    with FaultServer() as server:
+        vcmp(*settings(server, "dataset.limit=6", agent="header"))
+
+    assert server.n_requests == 0
+    assert [row["error"] for row in rows(project)] == 6 * [
+        "UnsendableError: a header of the request, such as its key, cannot be sent: it begins or"
+        " ends with a blank, or has a line break or a control character in it"
+    ]
+
+
 def test_a_failure_among_answers_is_the_agents(project: Path, vcmp: Run):
     """Two refused keys of four are failures, and stay in the rows."""
     script = [faults.answer("a"), faults.forbidden(), faults.answer("b"), faults.forbidden()]
@@ -172,6 +209,27 @@ def test_a_failure_among_answers_is_the_agents(project: Path, vcmp: Run):
         vcmp(*settings(server, "dataset.limit=4", "concurrency=1"))
 
     assert sorted(row["outcome"] for row in rows(project)) == ["error", "error", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("provider=compatible provider.base_url=", "APIStatusError: Error code: 307 - "),
+        ("provider=record provider.upstream=", "BadRequestError: Error code: 400 - "),
+    ],
+)
+def test_a_redirection_is_told_and_not_followed(project: Path, vcmp: Run, provider: str, name: str):
+    """It would be asked, and paid, at an address that nobody has chosen, and counted nowhere."""
+    there = "http://127.0.0.1:9/v1/chat/completions"
+    with OpenAIServer(faults=lambda *_: ("status", 307, {"Location": there}, "{}")) as server:
+        choice, _, address = f"{provider}{server.base_url}".partition(" ")
+        done = vcmp("agent=plain", choice, address, "dataset.limit=2", *WITHOUT_STORE)
+
+    assert len(server.requests) == 2, done.stderr
+    for row in rows(project):
+        assert row["error"].startswith(name)
+        told = f"the server sends requests on to {there}. Give the provider that address"
+        assert told in row["error"]
 
 
 @pytest.mark.parametrize(

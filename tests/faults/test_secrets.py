@@ -34,12 +34,14 @@ GATEWAY = "second-canary-of-a-variable-with-a-plain-name"
 PASSWORD = "third-canary"
 LINE = "MIIEvFourthCanaryOfSeveralLines0"
 PEM = f"-----BEGIN PRIVATE KEY-----\n{LINE}\n-----END PRIVATE KEY-----"
+TAKEN_OUT = "fifth-canary-that-an-agent-takes-out-of-its-environment"
 UNKNOWN = "sk-proj-9FifthCanaryThatNoVariableHolds42"
 ENVIRONMENT = {
     "MY_API_KEY": KEY,
     "GATEWAY": GATEWAY,
     "DATABASE": f"postgresql://app:{PASSWORD}@db.example.org/app",
     "SIGNING_KEY": PEM,
+    "TAKEN_OUT_TOKEN": TAKEN_OUT,
     "SHORT_TOKEN": "the",
 }
 
@@ -58,7 +60,9 @@ def spellings(key: str) -> Iterator[str]:
         yield base64.urlsafe_b64encode((before + key).encode()).decode()[4 if before else 0 : -4]
 
 
-NEEDLES = sorted({s for key in (KEY, GATEWAY, PASSWORD, LINE, UNKNOWN) for s in spellings(key)})
+NEEDLES = sorted(
+    {s for key in (KEY, GATEWAY, PASSWORD, LINE, TAKEN_OUT, UNKNOWN) for s in spellings(key)}
+)
 
 LEAKY = """
 import asyncio, base64, html, json, logging, os, sys, threading, urllib.parse, warnings
@@ -66,6 +70,7 @@ import mlflow
 from openai import AsyncOpenAI
 
 KEY, UNKNOWN = os.environ["MY_API_KEY"], UNKNOWN_KEY
+TAKEN_OUT = os.environ.pop("TAKEN_OUT_TOKEN")
 
 def fail():
     raise RuntimeError(f"of a thread: {KEY}")
@@ -84,7 +89,7 @@ class Agent:
         return reply.choices[0].message.content
 
     async def do_error(self):
-        raise RuntimeError(f"401 for {KEY!r}, {UNKNOWN}, {os.environ['GATEWAY']}")
+        raise RuntimeError(f"401 for {KEY!r}, {UNKNOWN}, {os.environ['GATEWAY']}, {TAKEN_OUT}")
 
     async def do_cause(self):
         try:
@@ -208,7 +213,9 @@ def check_rows(project: Path) -> None:
     [file] = (project / "outputs").glob("*/0/results.jsonl")
     rows = {row["case_id"]: row for row in map(json.loads, file.read_text().splitlines())}
     assert rows.keys() == set(QUESTIONS)
-    assert rows["error"]["error"] == ("RuntimeError: 401 for '${MY_API_KEY}', sk-***, ${GATEWAY}")
+    assert rows["error"]["error"] == (
+        "RuntimeError: 401 for '${MY_API_KEY}', sk-***, ${GATEWAY}, ${TAKEN_OUT_TOKEN}"
+    )
     assert "postgresql://${DATABASE}db.example.org/app" in rows["cause"]["error"]
     assert rows["answer"]["output"] == "The key is ${MY_API_KEY} or ${GATEWAY}."
     assert "Incorrect API key provided: ${GATEWAY}, ${MY_API_KEY}" in rows["refused"]["error"]

@@ -284,6 +284,21 @@ def test_a_store_that_is_not_required_may_be_down(
     assert "not recorded" not in (folder / "report.md").read_text("utf-8")
 
 
+def test_the_store_is_looked_at_without_a_provider(project: Path, vcmp: Run, stored: None):
+    """conf/ may leave the provider's address to each command line that asks a model."""
+    config = project / "conf/config.yaml"
+    config.write_text(config.read_text("utf-8").replace(": scripted", ": compatible"), "utf-8")
+    vcmp("agent=basic", "provider=scripted", "dataset.limit=2", "baseline=null", "gate=none",
+         f"tracking.uri=http://127.0.0.1:{free_port()}", "tracking.required=false")  # fmt: skip
+    folder = os.path.relpath(sweep_folder(project), project)
+    store = f"tracking.uri=sqlite:///{project}/outputs/mlflow.db"
+
+    for command in (
+        ("sync", folder, store), ("versions", store), ("conclude", folder, "gate=thresholds")
+    ):  # fmt: skip
+        assert vcmp(*command).stderr == ""
+
+
 def test_a_baseline_that_only_the_store_has_is_still_required(vcmp: Run):
     """A version that is compared with nothing would pass for want of a store."""
     uri = f"http://127.0.0.1:{free_port()}"

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from queue import SimpleQueue
 from typing import Any
 
 import openai
@@ -406,11 +409,43 @@ def test_leaving_gives_the_sdk_back():
     """What follows the run is none of the meter's business."""
     from openai._base_client import AsyncAPIClient, SyncAPIClient
 
-    before = SyncAPIClient.request, AsyncAPIClient.request
-    with meter(Limits(), Brake()):
-        assert SyncAPIClient.request is not before[0]
+    def methods() -> list[Any]:
+        started = threading.Thread.start, ThreadPoolExecutor.submit
+        return [SyncAPIClient.request, AsyncAPIClient.request, *started]
 
-    assert (SyncAPIClient.request, AsyncAPIClient.request) == before
+    before = methods()
+    with meter(Limits(), Brake()):
+        assert not set(before) & set(methods())
+
+    assert methods() == before
+
+
+def test_a_thread_that_outlives_its_case_may_work_for_others():
+    """It is no late answer of the case in which it happened to be started."""
+    questions: SimpleQueue[Any] = SimpleQueue()
+    server = OpenAIServer()
+    with metered(server) as (client, calls):
+
+        def serve() -> None:
+            while done := questions.get():
+                with suppress(StoppedError):
+                    client.chat.completions.create(**ANSWER)
+                done.set()
+
+        worker = threading.Thread(target=serve)
+        found = []
+        for _ in range(2):
+            with collect() as own:
+                if worker.ident is None:
+                    worker.start()
+                questions.put(done := threading.Event())
+                assert done.wait(10)
+            found.append(len(own))
+        questions.put(None)
+        worker.join()
+
+    assert (found, calls) == ([1, 0], [])
+    assert len(server.requests) == 2
 
 
 def test_a_client_can_be_used_in_one_event_loop_after_another():

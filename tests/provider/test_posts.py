@@ -104,6 +104,21 @@ def test_a_refusal_for_good_is_handed_over():
     assert [call.failure for call in calls] == ["request"]
 
 
+def test_a_redirection_is_handed_over_and_not_followed():
+    """What it leads to would be asked unseen."""
+    there = {"Location": "http://127.0.0.1:9/v1/chat/completions"}
+    server = OpenAIServer(faults=lambda *_: ("status", 307, there, "{}"))
+    with metered(server) as calls:
+        reply = post(server)
+
+    (call,) = calls
+    assert (reply.status_code, len(server.requests)) == (307, 1)
+    assert call.error == (
+        "RefusedError: 307 Temporary Redirect: the server sends requests on to"
+        " http://127.0.0.1:9/v1/chat/completions. Give the provider that address"
+    )
+
+
 def test_an_account_that_is_empty_stops_everything():
     brake = Brake()
     server = OpenAIServer(faults=lambda *_: refused(429, "insufficient_quota"))

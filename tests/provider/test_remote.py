@@ -70,6 +70,20 @@ def test_a_key_that_was_named_must_be_there():
     )
 
 
+@pytest.mark.parametrize("key", ["sk-1 ", "sk-1\n", " sk-1", "sk-1\nsk-2", "schlüssel"])
+@pytest.mark.parametrize("provider", [OpenAI(), Compatible("http://127.0.0.1:9/v1")])
+def test_a_key_that_no_header_may_have_is_refused(monkeypatch, key, provider):
+    """It would look as if nobody were there."""
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ConfigError) as refusal, provider:
+        pass
+
+    assert str(refusal.value) == (
+        "OPENAI_API_KEY has white space around the key, or a character that no header can carry.\n"
+        f"  Set it again without; provider={provider.answerer.name} cannot send it so"
+    )
+
+
 def test_an_address_is_written_in_full():
     """The SDK's own error would come with the first call."""
     with pytest.raises(ConfigError) as caught:

@@ -31,6 +31,13 @@ def explained(conf: Path) -> Iterator[None]:
         ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error)) from error
+    except ValueError as error:
+        if found := re.search(r"Config group override must be a string .*Got (\w+)", str(error)):
+            raise ConfigError(
+                f"a file of {conf.name}/ is chosen by its name, and one of these is of type"
+                f" {found[1]}.\n  Quote it: 'dataset=\"2024\"'"
+            ) from error
+        raise
 
 
 def _missing_file(error: MissingConfigException, conf: Path) -> ConfigError:

@@ -7,7 +7,7 @@ configuration is there, and checked, before the first paid call.
 import copy
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -45,12 +45,15 @@ class Job:
     """What the command line changed in this job, without `+` signs."""
 
 
-def compose(arguments: Sequence[str], *, conf: Path) -> list[Job]:
+def compose(
+    arguments: Sequence[str], *, conf: Path, needed: Collection[str] | None = None
+) -> list[Job]:
     """Hand the arguments to Hydra and keep what it composes, job by job.
 
     Args:
         arguments: As `screening.arrange` gives them.
         conf: The project's configuration folder.
+        needed: Keys whose values are needed; all, unless they are named.
 
     Returns:
         The jobs in order; none when Hydra only showed something (`--cfg`, `--info`), or when a
@@ -68,13 +71,13 @@ def compose(arguments: Sequence[str], *, conf: Path) -> list[Job]:
 
     with _arguments(arguments), explained(conf):
         hydra_main(version_base="1.3", config_path=str(conf), config_name="config")(task)()
-        return [_job(config, hydra) for config, hydra in composed]
+        return [_job(config, hydra, needed) for config, hydra in composed]
 
 
-def _job(config: DictConfig, hydra: Any) -> Job:
+def _job(config: DictConfig, hydra: Any, needed: Collection[str] | None) -> Job:
     choices = {str(k): str(v) for k, v in hydra.runtime.choices.items() if "hydra/" not in str(k)}
     refuse_explosion(config)
-    _refuse_missing(config, choices)
+    _refuse_missing(config, choices, needed)
     _refuse_unknown(config)
     values = OmegaConf.to_container(config, resolve=True)
     assert isinstance(values, dict)
@@ -128,9 +131,13 @@ def _key_variables(node: Any) -> Iterator[str]:
             yield from _key_variables(value)
 
 
-def _refuse_missing(config: DictConfig, choices: Mapping[str, str]) -> None:
+def _refuse_missing(
+    config: DictConfig, choices: Mapping[str, str], needed: Collection[str] | None
+) -> None:
     for key in sorted(OmegaConf.missing_keys(config)):
         group = key.split(".")[0]
+        if needed is not None and group not in needed:
+            continue
         chosen = f" ({group}={choices[group]})" if group in choices else ""
         raise ConfigError(f"{key} has no value{chosen}. Give it one: {key}=…")
 

@@ -33,8 +33,8 @@ def messages_for(
         answers: Outputs by heading (`Answer`). Each stands in a fence of its own, which it cannot
             know and so cannot close.
     """
-    parts = [f"# {heading}\n{_sendable(text)}\n" for heading, text in sections.items()]
-    texts = {heading: _sendable(text_of(output)) for heading, output in answers.items()}
+    parts = [f"# {heading}\n{sendable(text)}\n" for heading, text in sections.items()]
+    texts = {heading: sendable(text_of(output)) for heading, output in answers.items()}
     fences = []
     for heading, text in texts.items():
         fence = _fence_for([task, sections, texts, heading])
@@ -47,7 +47,7 @@ def messages_for(
     ]
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     """`text` with its lone surrogates written out: no request can hold one, and an answer must not
     escape its judge by one."""
     return text.encode("utf-8", "backslashreplace").decode()

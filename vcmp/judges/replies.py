@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from vcmp.judges.prompts import Message
+from vcmp.judges.prompts import Message, sendable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -137,7 +137,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _repair(text: str, problem: str) -> list[Message]:
-    said = [{"role": "assistant", "content": text[:SENT_BACK]}] if text else []
+    said = [{"role": "assistant", "content": sendable(text[:SENT_BACK])}] if text else []
     wanted = "Reply again, with nothing but the JSON object that was asked for."
     return [*said, {"role": "user", "content": f"That reply is of no use ({problem}). {wanted}"}]
 

@@ -13,7 +13,7 @@ import sys
 from typing import TextIO
 
 from vcmp.outlets.intakes import Intake
-from vcmp.outlets.streams import Outlet
+from vcmp.outlets.streams import Log, Outlet
 
 __all__ = ["Outlet", "close_outlets", "discard_output", "guard_outlets"]
 
@@ -52,7 +52,7 @@ def _guard(stream: TextIO) -> Outlet:
     else:
         stream.flush()
         intake = Intake(stream.fileno())
-        kept = os.fdopen(intake.kept, "w", encoding=stream.encoding)
+        kept = Log(os.fdopen(intake.kept, "w", encoding=stream.encoding, errors="backslashreplace"))
         outlet = Outlet(kept, stream.fileno())
         intake.start(Outlet(kept))
         _GUARDS.append(intake)

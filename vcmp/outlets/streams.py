@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from typing import Any, TextIO
 
 from vcmp.display import printable
@@ -21,7 +22,7 @@ class Outlet:
             it is named.
     """
 
-    def __init__(self, stream: TextIO, descriptor: int | None = None) -> None:
+    def __init__(self, stream: "TextIO | Log", descriptor: int | None = None) -> None:
         self._stream = stream
         self._descriptor = descriptor
         self._log = not stream.isatty()
@@ -76,6 +77,27 @@ class Outlet:
     def discard(self) -> None:
         """Let all that is still written go nowhere."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class Log:
+    """A stream in which whoever writes begins a line of his own.
+
+    What comes out at the end without a line's end could become a command by what comes next.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_open = False
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> None:
+        """Write a text that is not empty."""
+        with self._lock:
+            self._stream.write(f"\n{text}" if self._is_open else text)
+            self._is_open = not text.endswith("\n")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -75,5 +75,5 @@ def _without_store(error: TrackingError, sweep: Sweep) -> SweepRecord:
             f"  {missing!r}, which is to be compared with, lies only there: start it, add"
             f" agent={missing},…\n  or compare with nothing (baseline=null)."
         ) from error
-    pooled = ("earlier runs of these versions lie in the store, and are not pooled",)
+    pooled = ("earlier runs of these versions, if the store has any, are not pooled",)
     return replace(record, notes=(*record.notes, *(pooled if sweep.pool else ())))

@@ -118,7 +118,7 @@ def required_key(variable: str, provider: str) -> str:
     """The key in an environment variable.
 
     Raises:
-        ConfigError: It is not set.
+        ConfigError: It is not set, or cannot be sent.
     """
     key = os.environ.get(variable)
     if not key:
@@ -126,14 +126,14 @@ def required_key(variable: str, provider: str) -> str:
             f"{variable} is not set, and provider={provider} needs it.\n"
             "  Set it, or try without a key: provider=scripted"
         )
-    return key
+    return _sendable(key, variable, provider)
 
 
 def optional_key(variable: str | None, provider: str) -> str:
     """The key in an environment variable, or what is sent where there is none.
 
     Raises:
-        ConfigError: A variable other than the default one is not set.
+        ConfigError: A variable other than the default one is not set; or the key cannot be sent.
     """
     key = os.environ.get(variable) if variable else None
     if not key and variable not in (None, DEFAULT_KEY_ENV):
@@ -141,7 +141,16 @@ def optional_key(variable: str | None, provider: str) -> str:
             f"{variable} is not set, and provider={provider} was told to use it.\n"
             "  Set it, or say that no key is needed: provider.api_key_env=null"
         )
-    return key or NO_KEY
+    return _sendable(key, variable, provider) if key and variable else NO_KEY
+
+
+def _sendable(key: str, variable: str, provider: str) -> str:
+    if key != key.strip() or not key.isascii() or not key.isprintable():
+        raise ConfigError(
+            f"{variable} has white space around the key, or a character that no header can carry.\n"
+            f"  Set it again without; provider={provider} cannot send it so"
+        )
+    return key
 
 
 def checked_url(url: str, parameter: str, provider: str) -> str:

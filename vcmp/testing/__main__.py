@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from vcmp.errors import ConfigError, VcmpError, suggest
+from vcmp.secrets import mask
 from vcmp.testing import Fault, FaultServer, RateLimit, faults
 
 NAMES = {"of"}
@@ -59,7 +60,7 @@ def read_fault(text: str) -> Fault:
     name, _, given = text.partition(":")
     if name not in faults.__all__:
         raise ConfigError(
-            f"--fault: there is no {name!r}.{suggest(name, faults.__all__)}"
+            f"--fault: there is no {mask(name)!r}.{suggest(name, faults.__all__)}"
             "\n  `python -m vcmp.testing --help` lists them"
         )
     make: Callable[..., Fault] = getattr(faults, name)

@@ -19,8 +19,8 @@ ENVIRONMENT = {
     # with the default pool of 15, traces of many threads are lost with a mere warning
     "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "200",
     # by default a server that went away is given four minutes
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # `mlflow server` starts fifteen processes otherwise

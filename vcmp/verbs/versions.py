@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from vcmp.composition import Job
     from vcmp.tracking import MlflowTracker
 
+NEEDED = ("app", "tracking")
+"""What the store needs: a provider may still be unnamed."""
+
 
 def run(options: list[str], overrides: list[str]) -> int:
     """List recorded versions, newest first or best first; `show NAME` analyses one's traces, `pin
@@ -28,7 +31,7 @@ def run(options: list[str], overrides: list[str]) -> int:
         "--by", default="", help="rank by a metric: support_guidelines, latency_s/p95"
     )
     parsed = parser.parse_args(options)
-    job = compose_one(overrides)
+    job = compose_one(overrides, NEEDED)
     tracker = _tracker(job)
     from vcmp import listing
 
@@ -56,7 +59,7 @@ def open_tracker(overrides: Sequence[str]) -> "MlflowTracker":
     Raises:
         ConfigError: It names none.
     """
-    return _tracker(compose_one(overrides))
+    return _tracker(compose_one(overrides, NEEDED))
 
 
 def _tracker(job: "Job") -> "MlflowTracker":

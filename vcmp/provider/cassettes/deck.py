@@ -18,7 +18,7 @@ from vcmp.provider.loopback import origins, shapes
 from vcmp.provider.loopback.marks import HEADER, Mark, read_mark
 from vcmp.provider.loopback.origins import Origin, Refuse
 from vcmp.provider.loopback.server import Server
-from vcmp.provider.metering.failures import NOT_RECORDED, UNPAID
+from vcmp.provider.metering.failures import NOT_RECORDED, UNPAID, redirected
 from vcmp.secrets import scrub
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ class Deck(BaseHTTPRequestHandler):
             return
         if begun:
             self._write(b"0\r\n\r\n")
+        elif response.has_redirect_location:  # a client that follows would leave the cassette
+            self._fail(400, "invalid_request_error", redirected(response.headers))
         else:
             self._send(response.status_code, headers_of(response.headers), content)
 

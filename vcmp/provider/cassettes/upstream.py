@@ -31,7 +31,6 @@ class Upstream:
         self._client = httpx2.Client(
             timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
-            follow_redirects=True,
         )
 
     @property
@@ -52,7 +51,10 @@ class Upstream:
         # compressed events would come late and all at once
         kept = {**headers_of(headers), "accept-encoding": "identity"}
         url = f"{self._url}{path}"
-        with self._client.stream(method, url, headers=kept, content=body) as response:
+        follow = method != "POST"  # another address would be asked, and paid, unseen
+        with self._client.stream(
+            method, url, headers=kept, content=body, follow_redirects=follow
+        ) as response:
             yield response
 
     def close(self) -> None:

@@ -13,6 +13,8 @@ HOPELESS: dict[Failure, str] = {
     "connection": "nobody answers. Check the address, and whether the server runs",
 }
 """Failures that do not pass by waiting, and what to do."""
+ANSWERED: frozenset[Failure] = frozenset({"auth", "quota", "rate", "request", "server", "reply"})
+"""Failures that somebody has told: there is a server, whatever it says."""
 
 
 class Circuit:
@@ -40,6 +42,8 @@ class Circuit:
                 return ""
             if failure == "missing":
                 return f"provider: {said}"
+            if failure in ANSWERED:
+                self._in_a_row.pop((line, "connection"), None)
             self._in_a_row[line, failure] += 1
             if failure not in HOPELESS or self._in_a_row[line, failure] < ENOUGH:
                 return ""

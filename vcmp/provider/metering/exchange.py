@@ -13,12 +13,14 @@ from vcmp.calls import Call, Failure, abandoned, record, slot, take_number
 from vcmp.provider.loopback import origins
 from vcmp.provider.loopback.marks import Mark
 from vcmp.provider.loopback.origins import ElsewhereError, Origin
+from vcmp.provider.metering.documents import document_in, lack_of_document
 from vcmp.provider.metering.failures import (
     PASSING,
     UNCHARGED,
     UNPAID,
     BrokenReplyError,
     StoppedError,
+    explained,
     failure_of,
 )
 from vcmp.provider.metering.pace import Place
@@ -166,12 +168,14 @@ class Exchange:
 
         Raises:
             JSONDecodeError: A proxy answered in the model's place. The SDK hands over a 200 that is
-                no JSON as text, and the agent would fail far from here.
+                no JSON as text, or as a stream, and the agent would fail far from here.
             BrokenReplyError: It has no answer in it.
         """
         if isinstance(reply, str) and cast_to is not str:
             raise json.JSONDecodeError("the reply is not JSON", reply[:200], 0)
-        if lack := lack_of(reply):
+        document = document_in(reply)
+        lack = lack_of(reply) if document is None else lack_of_document(document)
+        if lack and self._request.asks:  # what is looked up may be an answer that has failed
             raise BrokenReplyError(lack)
         self._throttle.end()
         self._throttle.passed()
@@ -185,6 +189,7 @@ class Exchange:
             self._attempts -= 1
             self._pays = True
             return 0.0
+        error = explained(error)
         failure = failure_of(error)
         if failure == "rate":
             self._throttle.refused(self._place, asked_s(error))

@@ -16,7 +16,7 @@ NOT_RECORDED = "vcmp_not_recorded"
 """Error code with which vcmp's own server says that there is no recording."""
 UNPAID = "vcmp_unpaid"
 """Error code with which vcmp's own server says that the budget has nothing left for the moment."""
-OF_STATUS: Mapping[int, Failure] = {401: "auth", 403: "auth", 429: "rate"}
+OF_STATUS: Mapping[int, Failure] = {401: "auth", 402: "quota", 403: "auth", 429: "rate"}
 PASSING: frozenset[Failure] = frozenset({"rate", "server", "connection", "timeout", "reply"})
 """Failures after which the same request may succeed."""
 UNCHARGED: frozenset[Failure] = frozenset(
@@ -31,6 +31,10 @@ class StoppedError(RuntimeError):
 
 class BrokenReplyError(ValueError):
     """A reply came with status 200 and is none."""
+
+
+class UnsendableError(ValueError):
+    """A request was not sent because one of its headers cannot be."""
 
 
 class RefusedError(RuntimeError):
@@ -57,6 +61,27 @@ class GivenUpError(RuntimeError):
         super().__init__(f"given up: {last}")
 
 
+def explained(error: BaseException) -> BaseException:
+    """An error, which says of a redirection where to, and of a header that it cannot be sent."""
+    import openai
+
+    # httpx tells it as if it were the connection's fault, and shows the header, which may be a key
+    if str(error.__cause__).startswith("Illegal header"):
+        return UnsendableError(
+            "a header of the request, such as its key, cannot be sent: it begins or ends with a"
+            " blank, or has a line break or a control character in it"
+        )
+    if not isinstance(error, openai.APIStatusError) or not error.response.has_redirect_location:
+        return error
+    told = f"Error code: {error.status_code} - {redirected(error.response.headers)}"
+    return openai.APIStatusError(told, response=error.response, body=error.body)
+
+
+def redirected(headers: Mapping[str, str]) -> str:
+    """What is said of a request that its server sends elsewhere, where it does not go."""
+    return f"the server sends requests on to {headers['location']}. Give the provider that address"
+
+
 def failure_of(error: BaseException) -> Failure:
     """The kind of an error that a request ended with."""
     import openai
@@ -72,6 +97,8 @@ def failure_of(error: BaseException) -> Failure:
             return "timeout"
         case openai.APIConnectionError() | ConnectionError():
             return "connection"
+        case UnsendableError():
+            return "request"
         case json.JSONDecodeError() | UnicodeDecodeError() | BrokenReplyError():
             return "reply"
     return "other"

@@ -13,9 +13,12 @@ from typing import Any
 
 from vcmp.provider.metering.attempts import until_answered
 from vcmp.provider.metering.connections import close_with_loop
+from vcmp.provider.metering.documents import document_in
 from vcmp.provider.metering.exchange import Exchange
+from vcmp.provider.metering.inheritance import inherited
 from vcmp.provider.metering.posts import metered_send
 from vcmp.provider.metering.purse import Ledger
+from vcmp.provider.metering.replacements import replaced
 from vcmp.provider.metering.requests import Request
 from vcmp.provider.metering.streams import watch
 from vcmp.provider.metering.traffic import Brake, Traffic
@@ -32,7 +35,8 @@ def meter(
     The SDK's own retries are off. A request has `limits.attempts` attempts; what may pass is tried
     again (`retries`). An attempt ends `limits.call_deadline_s` after its start, the reading of a
     stream included. Every POST is recorded as one `Call`, when its reply, stream included, has
-    ended; other methods ask no model.
+    ended; other methods ask no model. Its case is that of the code that started the thread or
+    submitted the work to a pool.
 
     A provider that says "too many requests" is asked more slowly; one that refuses the key, has no
     money left or is not there is given up, and a call that the budget may not do for is not made:
@@ -49,24 +53,15 @@ def meter(
     from openai._base_client import AsyncAPIClient, SyncAPIClient
 
     with ExitStack() as patches:
+        patches.enter_context(inherited())
         for client, wrap in ((SyncAPIClient, _metered), (AsyncAPIClient, _metered_async)):
             request = wrap(client.request, traffic)
-            patches.enter_context(_replaced(client, "request", request))
+            patches.enter_context(replaced(client, "request", request))
         if library := sys.modules.get("requests"):  # else no scorer of MLflow's is there
             send = metered_send(library.Session.send, traffic)
-            patches.enter_context(_replaced(library.Session, "send", send))
+            patches.enter_context(replaced(library.Session, "send", send))
         patches.callback(traffic.close)
         yield
-
-
-@contextmanager
-def _replaced(owner: type, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    before = owner.__dict__[name]
-    setattr(owner, name, function)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
 
 
 def _metered(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
@@ -74,10 +69,15 @@ def _metered(send: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
         asked = Request(client, options)
         exchange = Exchange(asked, traffic)
 
-        def attempt() -> Any:
+        def send_read() -> Any:
             prepared = asked.options(exchange.mark, traffic.limits.call_deadline_s)
-            reply = exchange.within_deadline(send, client, cast_to, prepared, **how)
-            return exchange.answered(reply, cast_to)
+            reply = send(client, cast_to, prepared, **how)
+            if (document := document_in(reply)) is not None:
+                document.read()
+            return reply
+
+        def attempt() -> Any:
+            return exchange.answered(exchange.within_deadline(send_read), cast_to)
 
         return watch(until_answered(exchange, attempt), exchange)
 
@@ -97,6 +97,8 @@ def _metered_async(send: Callable[..., Any], traffic: Traffic) -> Callable[..., 
             try:
                 async with exchange.deadline():
                     reply = await send(client, cast_to, asked.options(exchange.mark), **how)
+                    if (document := document_in(reply)) is not None:
+                        await document.aread()
                 reply = exchange.answered(reply, cast_to)
             except BaseException as error:
                 await asyncio.sleep(exchange.wait_s(error))

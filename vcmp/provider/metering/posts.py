@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vcmp.calls import is_scoring, scoring
+from vcmp.calls import is_scoring
 from vcmp.digests import digest_of
 from vcmp.provider.loopback.marks import sending
 from vcmp.provider.metering.attempts import until_answered
 from vcmp.provider.metering.exchange import Exchange
-from vcmp.provider.metering.failures import GivenUpError, RefusedError
+from vcmp.provider.metering.failures import GivenUpError, RefusedError, redirected
 from vcmp.provider.metering.readings import read_reply
 from vcmp.provider.metering.traffic import Traffic
 
@@ -56,11 +56,10 @@ def metered_send(send: Callable[..., Any], traffic: Traffic) -> Callable[..., An
         if body is None:
             return send(session, prepared, **how)
         exchange = Exchange(Post(prepared, body), traffic)
-        how = {**how, "timeout": traffic.limits.call_deadline_s}
+        how = {**how, "timeout": traffic.limits.call_deadline_s, "allow_redirects": False}
 
         def attempt() -> Any:
-            # what a redirection leads to is the same call
-            with scoring(False), sending(exchange.mark):
+            with sending(exchange.mark):
                 response = exchange.within_deadline(_sent, send, session, prepared, how)
             reply = exchange.answered(_reply(response), object)
             exchange.end(read_reply(reply))
@@ -111,12 +110,14 @@ def _reply(response: Any) -> Any:
         RefusedError: It is a refusal.
         JSONDecodeError: It is no JSON.
     """
-    if response.status_code < 400:
+    if response.status_code < 300:
         return json.loads(response.content)
     try:
         said = json.loads(response.content)["error"]
         message, code, kind = (said.get(name) for name in ("message", "code", "type"))
     except (ValueError, TypeError, LookupError, AttributeError):
         message = code = kind = None
+    if response.is_redirect:
+        message = redirected(response.headers)
     told = f"{response.status_code} {response.reason}" + (f": {message}" if message else "")
     raise RefusedError(told, response=response, code=code, kind=kind)

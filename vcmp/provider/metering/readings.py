@@ -11,6 +11,8 @@ from typing import Any
 FINISHES = {"completed": "stop", "max_output_tokens": "length"}
 """The words of the Responses API, as Chat Completions says them."""
 
+BROKEN_OFF = "the stream broke off"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -30,11 +32,21 @@ def lack_of(reply: Any) -> str:
     choices = _field(reply, "choices", ())
     kind = _field(reply, "object", "")
     said = _field(reply, "error", None)
-    if said and kind != "response":
+    if kind == "response":
+        return _told(reply) if _field(reply, "status", "") == "failed" else ""
+    if said:
         return f"the reply is an error: {said}"
     if kind in ("chat.completion", "text_completion") or choices is None:
         return "" if isinstance(choices, list) and choices else "the reply has no choices"
     return ""
+
+
+def _told(reply: Any) -> str:
+    """What a response of the Responses API, or an event of its streams, says went wrong."""
+    error = _field(reply, "error", None) or reply
+    said = [_field(error, name, None) for name in ("code", "message")]
+    words = ": ".join(str(part) for part in said if part)
+    return f"the reply is an error: {words or 'it does not say which'}"
 
 
 def _field(reply: Any, name: str, default: Any) -> Any:
@@ -120,19 +132,41 @@ class Gathering:
         self._tools: dict[int, dict[str, str]] = {}
         self._last = Reading()
         self._final: Reading | None = None
+        self._has_end = False
+        self._needs_end: bool | None = None
+        self.failure = ""
+        """What a chunk says went wrong."""
+
+    @property
+    def lack(self) -> str:
+        """Why there is no whole answer, should no chunk follow; "" when there is one."""
+        ended = self._has_end or self._needs_end is False
+        return self.failure or ("" if ended else BROKEN_OFF)
+
+    def end(self) -> None:
+        """Take in that the server said `[DONE]`."""
+        self._has_end = True
 
     def add(self, chunk: Any) -> None:
         """Take in the next chunk."""
         body = as_mapping(chunk) or {}
-        whole = body.get("response")
+        kind, whole = _text(body.get("type")), body.get("response")
+        if self._needs_end is None:
+            # streams of other APIs, of speech or of images, end in ways of their own
+            self._needs_end = kind.startswith("response.") or "choices" in body
+        if kind == "error":
+            self.failure = _told(body)
         if isinstance(whole, Mapping):  # Responses API: created, in_progress, completed, …
-            if body.get("type") in ("response.completed", "response.incomplete"):
-                self._final = read_reply(whole)
+            if kind in ("response.completed", "response.incomplete", "response.failed"):
+                self._final, self._has_end = read_reply(whole), True
+            if kind == "response.failed":
+                self.failure = _told(whole)
             return
-        if body.get("type") == "response.output_text.delta":
+        if kind == "response.output_text.delta":
             self._texts.append(_text(body.get("delta")))
         self._add_choice(body)
         seen = read_reply(body)
+        self._has_end = self._has_end or bool("choices" in body and seen.finish)
         self._last = replace(
             self._last,
             model=seen.model or self._last.model,

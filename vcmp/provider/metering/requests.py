@@ -89,11 +89,13 @@ class Request:
         return not self._options.files and isinstance(self._options.content, bytes | None)
 
     def options(self, mark: Mark | None, timeout_s: float | None = None) -> Any:
-        """The SDK's options as they are to be sent: without retries of its own."""
+        """The SDK's options as they are to be sent: without retries or redirections of its own."""
         import openai
 
         options = self._options.model_copy()
         options.max_retries = 0
+        if self.asks:
+            options.follow_redirects = False  # each would be a request that nobody counts
         if mark is not None:
             given = {} if isinstance(options.headers, openai.NotGiven) else options.headers
             options.headers = {**given, HEADER: mark.write()}

@@ -1,9 +1,12 @@
-"""Record a reply now, or, when it is a stream, once it has ended."""
+"""Record a reply now, or, when it is a stream, once it has ended or its case has."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, closing
 from typing import Any
 
+from vcmp.calls import expect
 from vcmp.provider.metering.exchange import Exchange
+from vcmp.provider.metering.failures import BrokenReplyError
 from vcmp.provider.metering.readings import Gathering, read_reply
 
 
@@ -51,6 +54,15 @@ def _watch_stream(stream: Any, watched: "_Watched", close: Callable[[], None]) -
         close()
         watched.end()
 
+    events = stream._iter_events
+
+    def iter_events() -> Iterator[Any]:
+        with closing(events()) as passing:
+            for event in passing:
+                watched.look_at(event)
+                yield event
+
+    stream._iter_events = iter_events
     stream._iterator = watched
     stream.close = close_watched
 
@@ -60,6 +72,15 @@ def _watch_async(stream: Any, watched: "_WatchedAsync", close: Callable[[], Any]
         await close()
         watched.end()
 
+    events = stream._iter_events
+
+    async def iter_events() -> AsyncIterator[Any]:
+        async with aclosing(events()) as passing:
+            async for event in passing:
+                watched.look_at(event)
+                yield event
+
+    stream._iter_events = iter_events
     stream._iterator = watched
     stream.close = close_watched
 
@@ -74,9 +95,27 @@ class _Ending:
         self._chunks = chunks
         self._exchange = exchange
         self._gathering = Gathering()
+        expect(self)
+
+    def look_at(self, event: Any) -> None:
+        """The SDK ends a stream at this event and does not show it."""
+        if event.data.startswith("[DONE]"):
+            self._gathering.end()
 
     def end(self, error: BaseException | None = None) -> None:
+        if error is None and self._gathering.failure:
+            error = BrokenReplyError(self._gathering.failure)
         self._exchange.end(self._gathering.reading, error)
+
+    def end_exhausted(self) -> None:
+        """End where there is nothing more to read; raise where that is too early.
+
+        The SDK ends as if that were all, and the agent would give half an answer.
+        """
+        error = BrokenReplyError(self._gathering.lack) if self._gathering.lack else None
+        self.end(error)
+        if error:
+            raise error
 
     def __del__(self) -> None:
         self.end()
@@ -93,7 +132,7 @@ class _Watched(_Ending):
             self.end(error)
             raise
         if chunk is _END:
-            self.end()
+            self.end_exhausted()
             raise StopIteration
         self._gathering.add(chunk)
         return chunk
@@ -108,7 +147,7 @@ class _WatchedAsync(_Ending):
             async with self._exchange.deadline():
                 chunk = await anext(self._chunks)
         except StopAsyncIteration:
-            self.end()
+            self.end_exhausted()
             raise
         except BaseException as error:
             self.end(error)
