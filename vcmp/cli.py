@@ -33,7 +33,8 @@ from vcmp.console import (
 )
 from vcmp.display import printable
 from vcmp.errand import Errand
-from vcmp.errors import ConfigError, StorageError, VcmpError, suggest
+from vcmp.errors import ConfigError, StorageError, Terminated, VcmpError, suggest
+from vcmp.files import occupy
 from vcmp.outlets import discard_output
 from vcmp.project import enter_project, folder_overrides, new_folder
 from vcmp.resumption import take_folder, take_up
@@ -62,10 +63,12 @@ def main(arguments: Sequence[str]) -> int:
     """
     if threading.current_thread() is threading.main_thread():
         # an exception: what is running is ended by those who started it, a baseline's process too
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, partial(_leave, os.getpid()))
     remember()
     try:
         return _dispatch(list(arguments))
+    except Terminated:
+        return INTERRUPTED + signal.SIGTERM
     except KeyboardInterrupt:
         return INTERRUPTED + signal.SIGINT
     except BrokenPipeError:
@@ -78,8 +81,10 @@ def main(arguments: Sequence[str]) -> int:
         return exit_code_of(error)
 
 
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(INTERRUPTED + number)
+def _leave(own: int, number: int, _frame: FrameType | None) -> NoReturn:
+    if os.getpid() != own:  # an agent's fork, which has this handler too
+        os._exit(INTERRUPTED + number)
+    raise Terminated
 
 
 def exit_code_of(error: Exception) -> int:
@@ -133,6 +138,11 @@ def run_sweep(arguments: Sequence[str]) -> int:
         return 0
     errand = Errand.take()
     folder = unfinished or (errand.folder if errand else new_folder(Path.cwd() / "outputs"))
+    if not errand and not occupy(folder, waits=False):
+        raise ConfigError(
+            f"resume={shown(folder)}: another process is at work in this folder.\n"
+            "  Let it end, or interrupt it; then go on."
+        )
     try:
         jobs = compose([*arranged, *folder_overrides(folder)], conf=conf)
         if not jobs:
@@ -174,7 +184,8 @@ def _run(settings: "Settings", folder: Path, errand: Errand | None, *, resumes: 
         if resumes:
             sweep = take_up(sweep)
         announce(sweep, console)
-        confirm(sweep, console)
+        if not errand:  # whoever sent it has asked
+            confirm(sweep, console)
         # what has been imported stays: looking through it again and again takes a third of the time
         gc.freeze()
         evaluations = pipeline.run(

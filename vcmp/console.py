@@ -1,5 +1,6 @@
 """The screen, and what the main job shows on it."""
 
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,21 +99,30 @@ def telling_way_on(folder: Path) -> Iterator[None]:
     """Say how a sweep goes on that a signal ends inside the block."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         if any(folder.rglob("*.jsonl")):  # else nothing is paid for, and nothing is kept
             tell_way_on(folder)
         raise
 
 
 def told_cost(cost: "Cost", answerer: "Answerer") -> str:
-    """What calls take at worst, in words."""
-    tokens = f"at most {cost.tokens:,} tokens, each answer as long as it may be"
+    """What calls take, and what is assumed of them, in words."""
+    n = f"{cost.calls_a_case:.3g}"
+    calls = "one call" if n == "1" else f"{n} calls, as recorded"
+    tokens = f"{cost.tokens:,} tokens if each case makes {calls}, with answers as long as may be"
     if answerer.scripted:
         return f"{tokens}; no model is paid"
     if cost.usd is not None:
-        return f"{tokens}: ${cost.usd:,.2f}"
+        return f"{tokens}: ${_amount(cost.usd)}"
     unknown = ", ".join(repr(model) for model in cost.unpriced if model) or "the agent's model"
     return f"{tokens}; the price of {unknown} is unknown"
+
+
+def _amount(usd: float) -> str:
+    """Two decimals, or as many as a small amount needs for two digits."""
+    return (
+        f"{usd:,.2f}" if usd >= 0.01 or usd <= 0 else f"{usd:.{1 - math.floor(math.log10(usd))}f}"
+    )
 
 
 def confirm(sweep: "Sweep", console: "Console") -> None:
@@ -127,10 +137,16 @@ def confirm(sweep: "Sweep", console: "Console") -> None:
     answerer = sweep.plans[0].answerer
     if bound is None or answerer.scripted:
         return
-    cost = prospects.worst_cost(sweep.plans, len(sweep.plans) - 1)
+    known = prospects.recall(sweep.plans, sweep.record.baseline, sweep.tracker)
+    names = (sweep.record.baseline, *sweep.record.anchors)
+    revisions = [] if sweep.gathered else [name for name in names if name.startswith("git:")]
+    plans = [*sweep.plans, *(sweep.plans[0] for _ in revisions)]
+    calls = prospects.recorded_calls(known.evaluation)
+    cost = prospects.worst_cost(plans, len(plans) - 1, calls)
     if cost.usd is not None and cost.usd <= bound:
         return
-    told = told_cost(cost, answerer)
+    alike = f", {' and '.join(revisions)} like {sweep.plans[0].version.variant.name}"
+    told = told_cost(cost, answerer) + (alike if revisions else "")
     if not sys.stdin.isatty():
         raise ConfigError(
             f"budget.confirm_usd={bound:g}: {told}, and there is nobody to ask.\n"

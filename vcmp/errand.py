@@ -5,7 +5,6 @@ which it hangs on its parent: a pipe of which only the parent has the other end.
 ends, by `kill -9` too, the system lets go of that end, and the process stops.
 """
 
-import fcntl
 import os
 import subprocess
 import threading
@@ -17,12 +16,11 @@ from pathlib import Path
 from typing import IO, Self
 
 from vcmp import descendants
+from vcmp.files import occupy
 
 FOLDER = "VCMP_ERRAND_FOLDER"
 SWEEP = "VCMP_ERRAND_SWEEP"
 LIFELINE = "VCMP_ERRAND_LIFELINE"
-LOCK = "lock"
-"""File in the folder, locked by the process that writes there."""
 PATIENCE_S = 5.0
 """Seconds that a process gets to save and end after it was asked to stop."""
 
@@ -96,10 +94,7 @@ class Errand:
         if not (folder and sweep and lifeline):
             return None
         os.set_inheritable(int(lifeline), False)
-        # stays open, and thereby locked, as long as this process lives
-        lock = os.open(Path(folder, LOCK), os.O_WRONLY | os.O_CREAT, 0o666)
-        with suppress(OSError):  # a file system without locks
-            fcntl.lockf(lock, fcntl.LOCK_EX)  # unlike flock, no fork of an agent shares it
+        occupy(Path(folder), waits=True)
         return cls(folder=Path(folder), sweep=Path(sweep), lifeline=int(lifeline))
 
     def heed(self, stop: Callable[[], None], end: Callable[[], None]) -> None:

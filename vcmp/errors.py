@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. Not SystemExit, which is how agents and libraries give up by themselves."""
+
+
 class VcmpError(Exception):
     """Something the user can mend; its text is shown without a traceback."""
 

@@ -29,7 +29,29 @@ def settings(server: FaultServer) -> list[str]:
 
 def test_plan_tells_what_a_sweep_costs_at_worst(vcmp: Run):
     done = vcmp("plan", "agent=plain", "provider=openai", "baseline=null")
-    assert "\nat most 20,639 tokens, each answer as long as it may be: $0.01\n" in done.stdout
+    told = "20,639 tokens if each case makes one call, with answers as long as may be: $0.0092"
+    assert f"\n{told}\n" in done.stdout
+
+
+def test_plan_counts_calls_as_in_a_recorded_run(project: Path, vcmp: Run, stored: None):
+    code = (
+        "from openai import OpenAI\n\n\ndef ask(question, prompt='p', model='gpt-4o-mini'):\n"
+        "    messages = [{'role': 'user', 'content': question}]\n    for _ in range(3):\n"
+        "        OpenAI().chat.completions.create(model=model, messages=messages)\n"
+        "    return 'done'\n"
+    )
+    (project / "agents/three.py").write_text(code, encoding="utf-8")
+    node = "_target_: agents.three.ask\n_partial_: true\nmodel: gpt-4o-mini\n"
+    (project / "conf/agent/three.yaml").write_text(node, encoding="utf-8")
+    with FaultServer() as server:
+        given = [*bounded(server, "agent=three"), "dataset.limit=3"]
+        given.remove("tracking=none")
+        before = vcmp("plan", *given).stdout
+        assert vcmp(*given).returncode == 0
+        after = vcmp("plan", *given).stdout
+
+    assert "12,371 tokens if each case makes one call, with" in before
+    assert "37,113 tokens if each case makes 3 calls, as recorded, with" in after
 
 
 def test_plan_says_when_a_price_is_unknown(vcmp: Run):
@@ -39,8 +61,8 @@ def test_plan_says_when_a_price_is_unknown(vcmp: Run):
 
 def test_plan_knows_what_judges_of_mlflow_cost(vcmp: Run):
     done = vcmp("plan", "agent=plain", "scorers=mlflow", "provider=openai", "baseline=null")
-    (told,) = (line for line in done.stdout.splitlines() if line.startswith("at most"))
-    assert "each answer as long as it may be: $" in told
+    (told,) = (line for line in done.stdout.splitlines() if " tokens if " in line)
+    assert "each case makes one call, with answers as long as may be: $" in told
 
 
 def test_nobody_to_ask_is_a_no(project: Path, vcmp: Run):
@@ -49,8 +71,8 @@ def test_nobody_to_ask_is_a_no(project: Path, vcmp: Run):
 
     assert (done.returncode, server.n_requests) == (2, 0)
     assert done.stderr == (
-        "vcmp: budget.confirm_usd=1e-05: at most 446 tokens, each answer as long as it may be:"
-        " $0.00, and there is nobody to ask.\n"
+        "vcmp: budget.confirm_usd=1e-05: 446 tokens if each case makes one call, with answers"
+        " as long as may be: $0.00020, and there is nobody to ask.\n"
         "  Lower dataset.limit or max_tokens, or raise budget.confirm_usd.\n"
     )
 
@@ -67,6 +89,24 @@ def test_a_terminal_is_asked(project: Path):
 
         assert (process.returncode, server.n_requests) == (code, n_requests), out + err
         assert "go on? [y/N]" in out
+
+
+def test_a_terminal_is_asked_once_of_a_sweep_and_its_baseline(project: Path):
+    """The process of a revision has nobody to ask."""
+    with FaultServer() as server:
+        given = [*settings(server), "baseline=git:main", "agent.temperature=0.1"]
+        given.remove("baseline=null")
+        ours, theirs = pty.openpty()
+        process = start_vcmp(project, *given, env=KEY, stdin=os.ttyname(theirs))
+        os.close(theirs)
+        os.write(ours, b"y\n")
+        out, err = process.communicate(timeout=60)
+        os.close(ours)
+
+    assert process.returncode == 0, out + err
+    assert out.count("go on? [y/N]") == 1
+    assert ", git:main like plain-temperature_0_1\n" in out
+    assert server.n_requests > 3
 
 
 def bounded(server: FaultServer, *more: str) -> list[str]:
@@ -133,6 +173,47 @@ def test_a_bound_that_is_given_at_last_counts_what_a_killed_run_took(
     assert done.returncode == 4, done.stderr
     assert f"stopped: budget: {said}\n" in done.stdout
     assert server.n_requests == n_requests
+
+
+@pytest.mark.parametrize("bound", ["budget.tokens=9000", "budget.usd=0.006", "budget.calls=20"])
+def test_a_call_that_does_not_fit_beside_others_waits_until_they_are_settled(
+    project: Path, vcmp: Run, bound: str
+):
+    """Each may take 4,000 tokens and takes about forty: the budget does for all of them."""
+    with FaultServer(latency_s=0.05) as server:
+        given = ("dataset.limit=20", "concurrency=8", "agent.max_tokens=4000", bound)
+        done = vcmp(*bounded(server, *given))
+
+    assert (done.returncode, server.n_requests) == (0, 20), done.stdout + done.stderr
+    assert 1 <= server.most_at_once <= 8
+    assert not any(row["error"] for row in rows(project))
+    assert all(row["latency_s"] < 1 for row in rows(project))
+
+
+@pytest.mark.parametrize(
+    ("bound", "n_affordable"),
+    [("budget.calls=1", 1), ("budget.usd=0.00001", 0), ("budget.tokens=60", 0)],
+)
+def test_recorded_replies_are_played_whatever_the_budget(
+    project: Path, vcmp: Run, bound: str, n_affordable: int
+):
+    """They cost nothing; what the cache lacks is asked for as far as the budget does."""
+    with FaultServer() as server:
+        cached = [*bounded(server, "dataset.limit=5"), "provider.cache=true"]
+        assert vcmp(*cached).returncode == 0
+        again = vcmp(*cached, bound)
+        assert (again.returncode, server.n_requests) == (0, 5), again.stdout
+        more = vcmp(*cached, "dataset.limit=8", bound)
+        assert (more.returncode, server.n_requests) == (4, 5 + n_affordable), more.stdout
+        recorded = bounded(server, "dataset.limit=5", "provider=record")
+        recorded.remove(f"provider.base_url={server.url}")
+        done = vcmp(*recorded, f"provider.upstream={server.url}")
+        assert done.returncode == 0, done.stderr
+        n_requests = server.n_requests
+        recorded[recorded.index("provider=record")] = "provider=replay"
+        done = vcmp(*recorded, bound)
+
+    assert (done.returncode, server.n_requests) == (0, n_requests), done.stdout + done.stderr
 
 
 def test_a_price_that_an_earlier_run_did_not_know_ends_a_budget_in_money(project: Path, vcmp: Run):
@@ -229,14 +310,14 @@ def test_the_budget_holds_for_judges_of_mlflow(project: Path, vcmp: Run, stored:
 
 def test_a_budget_in_money_holds_for_judges_of_mlflow(project: Path, vcmp: Run):
     with OpenAIServer(judge=refuse) as server:
-        done = vcmp(*judged_by_mlflow(server, "tracking=none", "budget.usd=0.004"))
+        done = vcmp(*judged_by_mlflow(server, "tracking=none", "budget.usd=0.0028"))
         spent = Ledger(sweep_folder(project)).spent()
 
     assert done.returncode == 4, done.stderr
-    assert "stopped: budget: the 0.004 of budget.usd may not do for the next call\n" in done.stdout
+    assert "stopped: budget: the 0.0028 of budget.usd may not do for the next call\n" in done.stdout
     assert spent.calls == len(server.requests)
     assert spent.usd is not None
-    assert 0 < spent.usd < 0.004
+    assert 0 < spent.usd < 0.0028
 
 
 def test_judges_of_mlflow_ask_as_often_as_any_other(project: Path, vcmp: Run):

@@ -91,6 +91,27 @@ def test_a_killed_sweep_goes_on_where_it_was(project: Path, vcmp: Run, tmp_path:
     assert not list(folder.glob("*/answers.jsonl"))
 
 
+def test_a_sweep_that_is_at_work_is_not_resumed(project: Path, vcmp: Run):
+    """Both would write the same rows, and ask for each twice."""
+    with OpenAIServer(delay_s=0.1) as server:
+        process = begin(project, server.base_url, "dataset.limit=20")
+        while len(server.requests) < 5:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+        folder = sweep_of(project)
+        refused = vcmp("resume", f"outputs/{folder.name}")
+        assert process.poll() is None
+        out, err = process.communicate(timeout=60)
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        f"vcmp: resume=outputs/{folder.name}: another process is at work in this folder.\n"
+        "  Let it end, or interrupt it; then go on.\n"
+    )
+    assert (process.returncode, err) == (0, ""), out
+    assert max(asked(server).values()) == 1
+
+
 @pytest.mark.parametrize("torn", [b'{"case_id": "track-pack', bytes(300) + b"\n"])
 def test_a_torn_last_line_is_no_result(project: Path, vcmp: Run, torn: bytes):
     """A process that is killed while it writes leaves half a line, a loss of power zeros."""

@@ -17,7 +17,7 @@ import pytest
 from tests.openai_server import OpenAIServer
 from vcmp.calls import Call, collect
 from vcmp.provider import StoppedError, meter
-from vcmp.types import Limits
+from vcmp.types import Budget, Limits
 
 MESSAGES: Any = [{"role": "user", "content": "Where is my package?"}]
 TOOL: Any = {
@@ -462,3 +462,20 @@ def test_a_client_can_be_used_in_one_event_loop_after_another():
             asyncio.run(ask())
 
     assert [call.error for call in calls] == [""] * 24
+
+
+def test_a_stream_that_nobody_reads_holds_no_budget_for_ever():
+    """What is set aside for it would never be settled."""
+    brake = Brake()
+    with (
+        OpenAIServer() as server,
+        openai.OpenAI(base_url=server.base_url, api_key="any") as client,
+        meter(Limits(call_deadline_s=0.5), brake, Budget(calls=1)),
+    ):
+        unread = client.chat.completions.create(**ANSWER, stream=True)
+        with pytest.raises(StoppedError):
+            client.chat.completions.create(**ANSWER)
+        unread.close()
+
+    assert brake.reasons == ["budget: the 1 of budget.calls are made"]
+    assert len(server.requests) == 1

@@ -7,6 +7,7 @@ attempts     one call of an agent or a scorer, within its deadline
 outcomes     whether a run gave a whole answer
 threads      sync agents and scorers, in daemon threads
 interrupts   what ends an evaluation before its time
+turning      the event loop, which waits for nothing that agents leave in it
 values       what agents return, raise and use, as plain values
 """
 

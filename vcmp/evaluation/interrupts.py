@@ -4,11 +4,10 @@ It stops gently at the first: nothing more is sent, what is done is kept. A seco
 once.
 """
 
-import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -66,19 +65,15 @@ class Interrupt:
 
 
 @contextmanager
-def heeded(interrupt: Interrupt, workers: Sequence[asyncio.Task[None]]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop the workers while the block runs.
+def heeded(interrupt: Interrupt) -> Iterator[None]:
+    """Let SIGINT and SIGTERM interrupt while the block runs, which then has to end.
 
     They are caught outside of the event loop, which an agent may be blocking.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    loop, own = asyncio.get_running_loop(), os.getpid()
-
-    def cancel() -> None:
-        for worker in workers:
-            worker.cancel()
+    own, ended = os.getpid(), threading.Event()
 
     def stop(number: int, _frame: FrameType | None) -> None:
         if os.getpid() != own:  # an agent's fork, which has this handler too
@@ -86,23 +81,21 @@ def heeded(interrupt: Interrupt, workers: Sequence[asyncio.Task[None]]) -> Itera
         if interrupt.signal:
             interrupt.end_process()
         interrupt.signal = number
-        loop.call_soon_threadsafe(loop.call_later, GRACE_S, cancel)
-        threading.Thread(target=_end_blocked, args=(loop, interrupt), daemon=True).start()
+        threading.Thread(target=_end_late, args=(ended, interrupt), daemon=True).start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        ended.set()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _end_blocked(loop: asyncio.AbstractEventLoop, interrupt: Interrupt) -> None:
-    """End the process when the loop does not turn any more: an async agent blocks it.
+def _end_late(ended: threading.Event, interrupt: Interrupt) -> None:
+    """End the process when the block does not end: an async agent blocks the loop.
 
     Every finished row is on disk by then.
     """
-    turned = threading.Event()
-    loop.call_soon_threadsafe(turned.set)
-    if not turned.wait(GRACE_S + 1):
+    if not ended.wait(GRACE_S + 1):
         interrupt.end_process()

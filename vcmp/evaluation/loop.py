@@ -6,20 +6,26 @@ scorer raises, SystemExit included, stays with its case.
 """
 
 import asyncio
+from asyncio import FIRST_EXCEPTION
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from vcmp.errors import EvaluationError
-from vcmp.evaluation.interrupts import Interrupt, heeded
+from vcmp.evaluation.interrupts import GRACE_S, Interrupt, heeded
 from vcmp.evaluation.order import ALL_AT_ONCE, Looks, schedule
 from vcmp.evaluation.runs import BLAMELESS, Capture, Journal, Runs, is_finished, is_whole
+from vcmp.evaluation.turning import turn
 from vcmp.types import Case, Evaluation, Limits, Plan, Result, prefix
 
 OnResult = Callable[[int, Result], None]
 """Called with the position of the plan and each result as it finishes."""
+
+POLL_S = 0.1
+"""Seconds after which it is seen that somebody asked to stop."""
+CANCELLED_S = 0.25
+"""Seconds that cases get to end once they are cancelled: an agent may not heed that."""
 
 
 def evaluate(
@@ -76,7 +82,7 @@ def evaluate(
         known=known or {},
     )
     try:
-        return _run(loop.run())
+        return _run(loop)
     except SystemExit as exit:
         raise EvaluationError(
             f"an agent left the process from a task of its own (SystemExit: {exit}).\n"
@@ -84,22 +90,15 @@ def evaluate(
         ) from exit
 
 
-def _run(evaluation: Coroutine[Any, Any, tuple[Evaluation, ...]]) -> tuple[Evaluation, ...]:
+def _run(loop: "_Loop") -> tuple[Evaluation, ...]:
     """Run in an event loop of its own; in a thread where one is running already (a notebook)."""
-    done: list[tuple[Evaluation, ...]] = []
-
-    async def keep() -> None:
-        # no result of the task: when asyncio puts the signal handler back, it spells that out
-        done.append(await evaluation)
-
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(keep())
-    else:
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            thread.submit(asyncio.run, keep()).result()
-    return done[0]
+        with heeded(loop.interrupt):
+            return turn(loop.run())
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(turn, loop.run()).result()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,20 +110,21 @@ class _Loop:
     interrupt: Interrupt
     looks: Looks
     known: Mapping[str, Result]
-    workers: list[asyncio.Task[None]] = field(default_factory=list)
     results: list[list[Result]] = field(default_factory=list)
     held: list[tuple[int, Result]] = field(default_factory=list)
     """Results that failed for what may yet end the evaluation."""
     n_asked: list[int] = field(default_factory=list)
     """Cases of each plan: fewer than all once a look was the last for which it was needed."""
+    ended: bool = False
+    """Whether what comes now, of a worker that does not heed its cancellation, comes too late."""
 
     async def run(self) -> tuple[Evaluation, ...]:
         self.results = [[] for _ in self.plans]
         self.n_asked = [len(plan.dataset.cases) for plan in self.plans]
         try:
-            with heeded(self.interrupt, self.workers):
-                await self._look_by_look()
+            await self._look_by_look()
         finally:
+            self.ended = True
             self.runs.threads.close()
         return tuple(map(self._assemble, range(len(self.plans))))
 
@@ -147,14 +147,20 @@ class _Loop:
 
     async def _work_off(self, jobs: Iterator[tuple[int, Case, int]]) -> None:
         n = self.limits.concurrency
-        self.workers[:] = [asyncio.create_task(self._work(jobs)) for _ in range(n)]
+        workers = {asyncio.create_task(self._work(jobs)) for _ in range(n)}
+        pending = workers
+        while pending and not self.interrupt.requested() and not _failure(workers):
+            _, pending = await asyncio.wait(pending, timeout=POLL_S, return_when=FIRST_EXCEPTION)
         # a row that cannot be kept stops the others: they would be paid for and lost
-        await asyncio.wait(self.workers, return_when=asyncio.FIRST_EXCEPTION)
-        for worker in self.workers:
+        if pending and not _failure(workers):
+            await asyncio.wait(pending, timeout=GRACE_S, return_when=FIRST_EXCEPTION)
+        pending = {worker for worker in workers if not worker.done()}
+        for worker in pending:
             worker.cancel()
-        for outcome in await asyncio.gather(*self.workers, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
+        if pending:
+            await asyncio.wait(pending, timeout=CANCELLED_S)
+        if failure := _failure(workers):
+            raise failure
 
     def _release(self) -> None:
         """What was held did not end the evaluation: it counts as what it is."""
@@ -182,8 +188,9 @@ class _Loop:
                 self._keep(number, result)
 
     def _keep(self, plan: int, result: Result) -> None:
-        self.results[plan].append(result)
-        self.on_result(plan, result)
+        if not self.ended:
+            self.results[plan].append(result)
+            self.on_result(plan, result)
 
     def _assemble(self, number: int) -> Evaluation:
         plan = self.plans[number]
@@ -199,3 +206,9 @@ class _Loop:
             asked=asked if self.interrupt.reason or len(asked) < len(place) else None,
             stopped=self.interrupt.reason,
         )
+
+
+def _failure(workers: Iterable[asyncio.Task[None]]) -> BaseException | None:
+    """What one of them has raised, but for its cancellation."""
+    ended = (worker for worker in workers if worker.done() and not worker.cancelled())
+    return next(filter(None, (worker.exception() for worker in ended)), None)

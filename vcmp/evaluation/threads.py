@@ -48,7 +48,7 @@ class Workers:
             with suppress(RuntimeError):  # the loop has ended without this answer
                 loop.call_soon_threadsafe(settle, value, error)
 
-        self._submit(job)
+        self.submit(job)
         value, error = await future
         if error is not None:
             raise error
@@ -60,7 +60,8 @@ class Workers:
             for _ in range(self._n_threads):
                 self._jobs.put(None)
 
-    def _submit(self, job: Job) -> None:
+    def submit(self, job: Job) -> None:
+        """Run a job that raises nothing, in a thread."""
         with self._lock:
             if self._idle:
                 self._idle -= 1

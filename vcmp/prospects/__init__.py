@@ -11,7 +11,7 @@ costs       and what that takes at worst
 
 from vcmp.prospects.calls import agent_calls, canary_calls, judge_calls
 from vcmp.prospects.chances import Chance, chances, needed_cases, needed_repeats
-from vcmp.prospects.costs import Cost, worst_cost
+from vcmp.prospects.costs import Cost, recorded_calls, worst_cost
 from vcmp.prospects.occasions import Occasion, foresee
 from vcmp.prospects.reach import Reach, barred, counted_cases, reaches, warning
 from vcmp.prospects.recordings import Known, recall
@@ -49,6 +49,7 @@ __all__ = [
     "reaches",
     "recall",
     "recorded",
+    "recorded_calls",
     "warning",
     "worst_cost",
 ]

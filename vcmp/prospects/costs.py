@@ -9,7 +9,7 @@ from vcmp.metrics import text_of
 from vcmp.prospects.calls import agent_calls, judge_calls
 from vcmp.provider.metering.prices import cost_usd
 from vcmp.provider.metering.purse import BYTES_PER_TOKEN, MOST_OUTPUT_TOKENS, OUTPUT_LIMITS
-from vcmp.types import Plan
+from vcmp.types import Evaluation, Plan
 
 INSTRUCTIONS = 500
 """Tokens of what a judge is told beside question and answer."""
@@ -19,6 +19,8 @@ INSTRUCTIONS = 500
 class Cost:
     """What calls take if every answer is as long as it may be and none is asked for twice."""
 
+    calls_a_case: float
+    """Of an agent, for one answer; as assumed."""
     tokens: int
     usd: float | None
     """None where a price is unknown."""
@@ -35,31 +37,40 @@ class _Share:
     answered: int
 
 
-def worst_cost(plans: Sequence[Plan], n_candidates: int) -> Cost:
-    """What plans take at worst, for an agent that makes one call a case.
+def worst_cost(plans: Sequence[Plan], n_candidates: int, calls_a_case: float = 1.0) -> Cost:
+    """What plans take if each answer is as long as it may be.
 
     Args:
         n_candidates: Versions whose outputs pairwise judges compare with the baseline's.
+        calls_a_case: Calls that an agent makes for one answer: nobody knows before it runs.
     """
-    shares = [*map(_agent, plans), *_judges(plans, n_candidates)]
+    agents = [_agent(plan, calls_a_case) for plan in plans]
+    shares = [*agents, *_judges(plans, n_candidates)]
     prices = [cost_usd(share.model, share.asked, share.answered) for share in shares]
     unpriced = {s.model: None for s, price in zip(shares, prices, strict=True) if price is None}
     return Cost(
+        calls_a_case=calls_a_case,
         tokens=sum(share.asked + share.answered for share in shares),
         usd=None if unpriced else sum(price or 0.0 for price in prices),
         unpriced=tuple(unpriced),
     )
 
 
-def _agent(plan: Plan) -> _Share:
+def recorded_calls(known: Evaluation | None) -> float:
+    """The calls that an agent made for one answer, on average; 1 where none are known."""
+    answers = [result.calls for result in known.results if result.calls] if known else []
+    return sum(map(len, answers)) / len(answers) if answers else 1.0
+
+
+def _agent(plan: Plan, calls_a_case: float) -> _Share:
     params = plan.version.variant.params
     own = _tokens(params.get("prompt", ""))
     cases = sum(_tokens(dict(case.inputs)) for case in plan.dataset.cases)
     n = agent_calls([plan])
     return _Share(
         model=str(params.get("model") or ""),
-        asked=own * n + cases * plan.repeats,
-        answered=_most_output(params) * n,
+        asked=math.ceil((own * n + cases * plan.repeats) * calls_a_case),
+        answered=math.ceil(_most_output(params) * n * calls_a_case),
     )
 
 

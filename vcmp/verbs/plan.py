@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vcmp.pipeline import Sweep
-    from vcmp.prospects import Chance, Occasion, Reach, World
+    from vcmp.prospects import Chance, Known, Occasion, Reach, World
 
 NOWHERE = "http://127.0.0.1:9/v1"
 """Port 9 discards: an agent that calls while it is built reaches nobody."""
@@ -73,7 +73,8 @@ def show(sweep: "Sweep", console: "Console") -> None:
     occasion = prospects.foresee(sweep.plans, sweep.policy, baseline, anchors)
     for note in sweep.record.notes:
         console.print(f"note: {note}", markup=False)
-    for line in _calls(sweep, occasion):
+    known = prospects.recall(sweep.plans, baseline, sweep.tracker)
+    for line in _calls(sweep, occasion, known):
         console.print(line, markup=False)
     console.print()
     found = prospects.reaches(occasion)
@@ -85,11 +86,11 @@ def show(sweep: "Sweep", console: "Console") -> None:
         raise ConfigError(f"{why}.\n  {mend} in gate={sweep.policy.name}.")
     if any(reach.passes for reach in found):
         console.print()
-        for line in _chances(sweep, occasion.known()):
+        for line in _chances(known, occasion.known()):
             console.print(line, markup=False)
 
 
-def _calls(sweep: "Sweep", occasion: "Occasion") -> Iterator[str]:
+def _calls(sweep: "Sweep", occasion: "Occasion", known: "Known") -> Iterator[str]:
     from vcmp import prospects
 
     plans = sweep.plans
@@ -112,7 +113,8 @@ def _calls(sweep: "Sweep", occasion: "Occasion") -> Iterator[str]:
         if asked
         else "no judge calls: no scorer asks a model"
     )
-    cost = prospects.worst_cost(plans, 0 if occasion.alone else occasion.n_candidates)
+    calls = prospects.recorded_calls(known.evaluation)
+    cost = prospects.worst_cost(plans, n_candidates, calls)
     yield told_cost(cost, plans[0].answerer)
     if occasion.policy.looks > 1:
         yield f"{occasion.policy.looks} looks are planned: the first that decides ends the sweep"
@@ -136,12 +138,11 @@ def _rules(found: Sequence["Reach"], occasion: "Occasion") -> Iterator[str]:
         yield f"  {word:<12} {reach.rule}{lack}"
 
 
-def _chances(sweep: "Sweep", occasion: "Occasion") -> Iterator[str]:
+def _chances(known: "Known", occasion: "Occasion") -> Iterator[str]:
     """A line on what is assumed, a table, and the sentence that counts."""
     from vcmp import prospects
     from vcmp.rehearsal import runs_of
 
-    known = prospects.recall(sweep.plans, sweep.record.baseline, sweep.tracker)
     if known.evaluation is None:
         yield f"{known.note}: a pass rate of {prospects.PASS_RATE} is assumed for every score"
         yield from _table(occasion, [prospects.assumed(occasion, flips) for flips in FLIPS])

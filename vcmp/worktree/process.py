@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcmp import errand
+from vcmp.errors import Terminated
 from vcmp.worktree.trees import laid_out
 
 YARDSTICK = ("dataset", "scorers", "provider", "report", "gate", "tracking")
@@ -50,7 +51,7 @@ def evaluate(
 
     Raises:
         KeyboardInterrupt: The evaluation was interrupted.
-        SystemExit: It was, by another signal.
+        Terminated: It was, by SIGTERM.
     """
     going_on = [f"resume={folder}"] if (folder / "sweep.json").is_file() else []
     settings = ["baseline=null", "tracking=none", "gate=none"]
@@ -60,7 +61,7 @@ def evaluate(
     if ended.code == 128 + signal.SIGINT:
         raise KeyboardInterrupt
     if ended.code > 128:
-        sys.exit(ended.code)
+        raise Terminated
     return ended
 
 

@@ -18,7 +18,7 @@ from vcmp.provider.loopback import origins, shapes
 from vcmp.provider.loopback.marks import HEADER, Mark, read_mark
 from vcmp.provider.loopback.origins import Origin, Refuse
 from vcmp.provider.loopback.server import Server
-from vcmp.provider.metering.failures import NOT_RECORDED, redirected
+from vcmp.provider.metering.failures import NOT_RECORDED, UNPAID, redirected
 from vcmp.secrets import scrub
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def deck(tape: Tape, url: str = "", *, alone: Refuse | None = None) -> Iterator[
     upstream = Upstream(url) if url else None
     server = Server(partial(Deck, tape, upstream, alone))
     try:
-        with origins.serving(server.url, alone=alone):
+        with origins.serving(server.url, alone=alone, asks_leave=True):
             yield server.url
     finally:
         server.stop()  # first: replies that are under way have a moment to be kept
@@ -84,7 +84,9 @@ class Deck(BaseHTTPRequestHandler):
         except ResultsError as error:  # a damaged file, which no repetition mends
             self._fail(422, "invalid_request_error", str(error))
             return
-        if found is None:
+        if found is None and not origins.may_ask(mark.token):
+            self._fail(402, "invalid_request_error", "not paid for", UNPAID)
+        elif found is None:
             self._ask(body, request, mark)
         else:
             origins.tell(mark.token, Origin(source=self.tape.source, url=found.api))

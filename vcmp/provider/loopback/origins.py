@@ -34,26 +34,31 @@ _lock = threading.Lock()
 _servers: dict[str, Refuse | None] = {}
 _marking = ExitStack()
 _awaited: dict[str, Origin] = {}
+_asking_leave: set[str] = set()
+_leaves: dict[str, Callable[[], bool]] = {}
 
 
 @contextmanager
-def serving(url: str, *, alone: Refuse | None = None) -> Iterator[None]:
+def serving(url: str, *, alone: Refuse | None = None, asks_leave: bool = False) -> Iterator[None]:
     """Count the server at `url` among vcmp's own.
 
     Args:
         url: Its base URL.
         alone: Given when no other server may be asked meanwhile; it is told what was refused.
+        asks_leave: Whether it asks `may_ask` before it asks a model itself.
     """
     address = urlsplit(url).netloc
     with _lock:
         if not _servers:
             _marking.enter_context(marked_http(is_own))
         _servers[address] = alone
+        _asking_leave.update([address] if asks_leave else [])
     try:
         yield
     finally:
         with _lock:
             del _servers[address]
+            _asking_leave.discard(address)
             if not _servers:
                 _marking.close()
 
@@ -61,6 +66,11 @@ def serving(url: str, *, alone: Refuse | None = None) -> Iterator[None]:
 def is_own(url: str) -> bool:
     """Whether a server of vcmp's own listens there."""
     return urlsplit(url).netloc in _servers
+
+
+def asks_leave(url: str) -> bool:
+    """Whether a server of vcmp's own listens there that costs nothing unless it is given leave."""
+    return urlsplit(url).netloc in _asking_leave
 
 
 def refuse_elsewhere(url: str) -> None:
@@ -79,11 +89,23 @@ def refuse_elsewhere(url: str) -> None:
     raise ElsewhereError(message)
 
 
-def expect() -> str:
-    """A token under which word is waited for, until it is taken."""
+def expect(leave: Callable[[], bool]) -> str:
+    """A token under which word is waited for, until it is taken.
+
+    Args:
+        leave: Says whether a model may be asked for a reply that a server does not have.
+    """
     token = uuid4().hex
-    _awaited[token] = Origin()
+    _awaited[token], _leaves[token] = Origin(), leave
     return token
+
+
+def may_ask(token: str) -> bool:
+    """Whether a model may be asked for whoever waits under the token; "" stands for one that
+    nobody counts, as a child process of an agent."""
+    with _lock:
+        leave = _leaves.get(token)
+    return not token or (leave is not None and leave())
 
 
 def tell(token: str, origin: Origin) -> None:
@@ -96,4 +118,5 @@ def tell(token: str, origin: Origin) -> None:
 def take(token: str) -> Origin:
     """What was told, the last thing counting; nobody waits any more."""
     with _lock:
+        _leaves.pop(token, None)
         return _awaited.pop(token, Origin())

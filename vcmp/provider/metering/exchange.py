@@ -17,6 +17,7 @@ from vcmp.provider.metering.documents import document_in, lack_of_document
 from vcmp.provider.metering.failures import (
     PASSING,
     UNCHARGED,
+    UNPAID,
     BrokenReplyError,
     StoppedError,
     explained,
@@ -29,6 +30,7 @@ from vcmp.provider.metering.purse import Overrun, Price
 from vcmp.provider.metering.readings import Reading, lack_of
 from vcmp.provider.metering.requests import Asked
 from vcmp.provider.metering.retries import asked_s, backoff_s
+from vcmp.provider.metering.throttle import POLL_S
 from vcmp.provider.metering.traffic import Traffic
 from vcmp.secrets import scrub
 
@@ -55,6 +57,7 @@ class Exchange:
         self._context = copy_context()
         self._attempts = 0
         self._congested = 0
+        self._pays = not origins.asks_leave(request.base_url)
         self._reserved: Price | None = None
         self._started_s = time.time()
         self._first = self._last = time.perf_counter()
@@ -71,14 +74,14 @@ class Exchange:
         return Mark(
             slot=of,
             number=None if of is None else take_number(self._request.digest),
-            token=origins.expect() if self._request.asks else "",
+            token=origins.expect(self._may_ask) if self._request.asks else "",
         )
 
     def turns(self) -> Generator[float]:
         """Seconds to wait, again and again, until an attempt may begin.
 
         Raises:
-            StoppedError: Nothing is to be sent any more.
+            StoppedError: Nothing is to be sent any more, or it would pass the budget.
             ElsewhereError: Only recordings may answer, and the client does not ask for them.
         """
         try:
@@ -94,22 +97,41 @@ class Exchange:
                 self._check_stop()
         finally:
             self._throttle.leave_line(self._place)
+        try:
+            yield from self._paid_for()
+        except BaseException:
+            self._throttle.end()
+            raise
+
+    def _paid_for(self) -> Generator[float]:
+        """Seconds to wait until what an attempt takes at worst is set aside."""
+        if not self._request.asks or not self._pays:
+            return
+        purse = self._traffic.purse
+        worst, place = purse.price(self._request.body, self._request.base_url), purse.line_up()
+        try:
+            while not (reserved := purse.reserve(worst, self._request.model, place)):
+                yield POLL_S
+                self._check_stop()
+        finally:
+            purse.leave_line(place)
+        if isinstance(reserved, Overrun):
+            self._traffic.brake.stop(reserved.reason, reserved.mend)
+            self._check_stop()
+        else:
+            self._reserved = worst
+
+    def _may_ask(self) -> bool:
+        """Whether a server of vcmp's own, which has no reply itself, may ask a model for it."""
+        if self._reserved is None and not self._ended:
+            worst = self._traffic.purse.price(self._request.body, self._request.base_url)
+            if self._traffic.purse.reserve(worst, self._request.model) is True:
+                self._reserved = worst
+        return self._reserved is not None
 
     def begin(self) -> None:
-        """Start an attempt, whose turn it is.
-
-        Raises:
-            StoppedError: It would pass the budget.
-        """
-        if self._request.asks:
-            reserved = self._traffic.purse.reserve(self._request.body, self._request.base_url)
-            if isinstance(reserved, Overrun):
-                self._throttle.end()
-                self._traffic.brake.stop(reserved.reason, reserved.mend)
-                self._check_stop()
-            else:
-                self._reserved = reserved
-        if not self._attempts:
+        """Start an attempt, whose turn it is."""
+        if self.mark is None:
             self.mark = self._marked()
         self._attempts += 1
         self._last = time.perf_counter()
@@ -162,9 +184,13 @@ class Exchange:
 
     def wait_s(self, error: BaseException) -> float:
         """Seconds until the next attempt; raises `error` again when there is to be none."""
+        self._throttle.end()
+        if getattr(error, "code", None) == UNPAID:  # no attempt: no model was asked
+            self._attempts -= 1
+            self._pays = True
+            return 0.0
         error = explained(error)
         failure = failure_of(error)
-        self._throttle.end()
         if failure == "rate":
             self._throttle.refused(self._place, asked_s(error))
             # while others pass it is one of too many, and waits for its turn

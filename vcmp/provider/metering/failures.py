@@ -14,6 +14,8 @@ OUT_OF_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not
 """Error codes that come with status 429 and that no waiting mends."""
 NOT_RECORDED = "vcmp_not_recorded"
 """Error code with which vcmp's own server says that there is no recording."""
+UNPAID = "vcmp_unpaid"
+"""Error code with which vcmp's own server says that the budget has nothing left for the moment."""
 OF_STATUS: Mapping[int, Failure] = {401: "auth", 402: "quota", 403: "auth", 429: "rate"}
 PASSING: frozenset[Failure] = frozenset({"rate", "server", "connection", "timeout", "reply"})
 """Failures after which the same request may succeed."""

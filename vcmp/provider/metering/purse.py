@@ -4,10 +4,12 @@ import json
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from vcmp.provider.metering.pace import Place
 from vcmp.provider.metering.prices import cost_usd
 from vcmp.types import Budget, Spent
 
@@ -34,6 +36,8 @@ class Overrun:
     reason: str
     mend: str
     """The setting to raise, or to replace, so that it may."""
+    passes: bool = False
+    """Whether requests under way may leave enough for it."""
 
 
 class Ledger(Protocol):
@@ -54,37 +58,73 @@ class Purse:
     Args:
         budget: The bounds.
         ledger: Where it goes on from, and what it keeps up to date.
+        patience_s: Seconds after which a request that is under way has been settled, unless whoever
+            sent it lets it lie.
     """
 
-    def __init__(self, budget: Budget, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, budget: Budget, ledger: Ledger | None = None, patience_s: float = math.inf
+    ) -> None:
         self._budget = budget
         self._ledger = ledger
+        self._patience_s = patience_s
         self._lock = threading.Lock()
+        self._line: deque[Place] = deque()
+        self._n_under_way = 0
         self._before = ledger.spent() if ledger else Spent()
-        self._began_s = self._noted_s = time.monotonic()
+        self._began_s = self._noted_s = self._reserved_s = time.monotonic()
         self._calls = self._before.calls
         self._tokens = self._before.tokens
         self._usd = self._before.usd or 0.0
 
-    def reserve(self, body: Mapping[str, Any], url: str) -> Price | Overrun:
-        """Set aside what a request takes at worst; of tokens and money nothing where no bound asks.
+    def line_up(self) -> Place:
+        """Take a place in the line of requests for which nothing is set aside yet."""
+        place = Place()
+        with self._lock:
+            self._line.append(place)
+        return place
+
+    def leave_line(self, place: Place) -> None:
+        """Give a place up."""
+        with self._lock:
+            self._line.remove(place)
+
+    def reserve(self, worst: Price, model: str, place: Place | None = None) -> Overrun | bool:
+        """Set aside what a request takes at worst, first come first served.
+
+        Args:
+            worst: From `price`.
+            model: What it asks for.
+            place: Its place in the line; None for one that does not wait.
+
+        Returns:
+            Whether it is set aside: else, while requests are under way, they may leave enough.
+            When nothing is, why it must not be sent.
+        """
+        with self._lock:
+            if self._line and self._line[0] is not place:
+                return False
+            over, now = self._overrun(worst, model), time.monotonic()
+            if over and over.passes and self._n_under_way:
+                return over if now > self._reserved_s + self._patience_s else False
+            if over:
+                return over
+            self._reserved_s = now
+            self._n_under_way += 1
+            self._calls += 1
+            self._tokens += worst.tokens
+            self._usd += worst.usd or 0.0
+        return True
+
+    def price(self, body: Mapping[str, Any], url: str) -> Price:
+        """What is to be set aside for a request: of tokens and money nothing where no bound asks.
 
         Args:
             body: The request.
             url: Where it is sent.
-
-        Returns:
-            What is set aside; or why the request must not be sent.
         """
         bounded = self._budget.tokens is not None or self._budget.usd is not None
-        worst = self.worst_price(body, url) if bounded else Price()
-        with self._lock:
-            over = self._overrun(worst, str(body.get("model") or ""))
-            if over is None:
-                self._calls += 1
-                self._tokens += worst.tokens
-                self._usd += worst.usd or 0.0
-        return over or worst
+        return self.worst_price(body, url) if bounded else Price()
 
     def worst_price(self, body: Mapping[str, Any], url: str) -> Price:
         """What a request takes if its answer is as long as it may be."""
@@ -102,7 +142,7 @@ class Purse:
         budget = self._budget
         minutes = self._before.minutes + (time.monotonic() - self._began_s) / 60
         if budget.minutes is not None and minutes >= budget.minutes:
-            return _over("minutes", budget.minutes, "have passed")
+            return _over("minutes", budget.minutes, "have passed", passes=False)
         if budget.calls is not None and self._calls + 1 > budget.calls:
             return _over("calls", budget.calls, "are made")
         if budget.tokens is not None and self._tokens + worst.tokens > budget.tokens:
@@ -129,6 +169,7 @@ class Purse:
             StorageError: The ledger cannot keep it.
         """
         with self._lock:
+            self._n_under_way -= 1
             self._calls -= not sent
             self._tokens += spent.tokens - worst.tokens
             self._usd += (spent.usd or 0.0) - (worst.usd or 0.0)
@@ -148,8 +189,9 @@ class Purse:
         self._ledger.add(replace(spent, minutes=minutes))
 
 
-def _over(what: str, bound: float, how: str) -> Overrun:
-    return Overrun(reason=f"budget: the {bound:g} of budget.{what} {how}", mend=f"budget.{what}=…")
+def _over(what: str, bound: float, how: str, *, passes: bool = True) -> Overrun:
+    reason = f"budget: the {bound:g} of budget.{what} {how}"
+    return Overrun(reason=reason, mend=f"budget.{what}=…", passes=passes)
 
 
 def _unpriced(what: str) -> Overrun:

@@ -11,6 +11,8 @@ from vcmp.provider.metering.purse import Ledger, Price, Purse
 from vcmp.provider.metering.throttle import Throttle
 from vcmp.types import Budget, Limits
 
+SLACK_S = 1.0
+"""Seconds by which a busy machine notices late that a deadline is over."""
 UNKEPT = "budget: what is spent cannot be written down. Make room on the disk"
 
 
@@ -39,7 +41,7 @@ class Traffic:
     def __init__(self, limits: Limits, brake: Brake, budget: Budget, ledger: Ledger | None) -> None:
         self.limits = limits
         self.brake = brake
-        self.purse = Purse(budget, ledger)
+        self.purse = Purse(budget, ledger, limits.call_deadline_s + SLACK_S)
         self.circuit = Circuit()
         self._lock = threading.Lock()
         self._throttles: defaultdict[str, Throttle] = defaultdict(Throttle)
