@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from dataclasses import replace
 from typing import Any
 
 from vcmp.calls import Call, Failure, abandoned, record, slot, take_number
@@ -25,12 +24,12 @@ from vcmp.provider.metering.failures import (
 )
 from vcmp.provider.metering.pace import Place
 from vcmp.provider.metering.patience import within
+from vcmp.provider.metering.payment import Payment, price_of
 from vcmp.provider.metering.prices import cost_usd
-from vcmp.provider.metering.purse import Overrun, Price
+from vcmp.provider.metering.purse import Price
 from vcmp.provider.metering.readings import Reading, lack_of
 from vcmp.provider.metering.requests import Asked
 from vcmp.provider.metering.retries import asked_s, backoff_s
-from vcmp.provider.metering.throttle import POLL_S
 from vcmp.provider.metering.traffic import Traffic
 from vcmp.secrets import scrub
 
@@ -57,8 +56,7 @@ class Exchange:
         self._context = copy_context()
         self._attempts = 0
         self._congested = 0
-        self._pays = not origins.asks_leave(request.base_url)
-        self._reserved: Price | None = None
+        self._payment = Payment(request, traffic)
         self._started_s = time.time()
         self._first = self._last = time.perf_counter()
         self._place = Place()
@@ -104,30 +102,13 @@ class Exchange:
             raise
 
     def _paid_for(self) -> Generator[float]:
-        """Seconds to wait until what an attempt takes at worst is set aside."""
-        if not self._request.asks or not self._pays:
-            return
-        purse = self._traffic.purse
-        worst, place = purse.price(self._request.body, self._request.base_url), purse.line_up()
-        try:
-            while not (reserved := purse.reserve(worst, self._request.model, place)):
-                yield POLL_S
-                self._check_stop()
-        finally:
-            purse.leave_line(place)
-        if isinstance(reserved, Overrun):
-            self._traffic.brake.stop(reserved.reason, reserved.mend)
+        overrun = yield from self._payment.turns(self._check_stop)
+        if overrun:
+            self._traffic.brake.stop(overrun.reason, overrun.mend)
             self._check_stop()
-        else:
-            self._reserved = worst
 
     def _may_ask(self) -> bool:
-        """Whether a server of vcmp's own, which has no reply itself, may ask a model for it."""
-        if self._reserved is None and not self._ended:
-            worst = self._traffic.purse.price(self._request.body, self._request.base_url)
-            if self._traffic.purse.reserve(worst, self._request.model) is True:
-                self._reserved = worst
-        return self._reserved is not None
+        return not self._ended and self._payment.may_ask()
 
     def begin(self) -> None:
         """Start an attempt, whose turn it is."""
@@ -187,7 +168,7 @@ class Exchange:
         self._throttle.end()
         if getattr(error, "code", None) == UNPAID:  # no attempt: no model was asked
             self._attempts -= 1
-            self._pays = True
+            self._payment.beforehand = True
             return 0.0
         error = explained(error)
         failure = failure_of(error)
@@ -198,7 +179,7 @@ class Exchange:
         if failure in PASSING and self._may_repeat():
             wait = backoff_s(self._attempts, error)
             if wait < self._limits.case_deadline_s:
-                self._settle(Price() if failure in UNCHARGED else None)
+                self._payment.settle(Price() if failure in UNCHARGED else None)
                 return wait
         self.end(error=error)
         raise error
@@ -220,20 +201,11 @@ class Exchange:
             self._note(call.failure, call.error)
         if call.source == "live":
             # a server of vcmp's own that asked nobody is not paid
-            self._settle(_price_of(call, free=self.mark is not None and not origin.url))
+            free = self.mark is not None and not origin.url
+            self._payment.settle(price_of(call, free=free))
         else:
-            self._settle(Price(), sent=False)
+            self._payment.settle(Price(), sent=False)
         self._context.run(record, call)
-
-    def _settle(self, spent: Price | None, *, sent: bool = True) -> None:
-        """Put back what was set aside and not spent. What is not known was spent at worst."""
-        if self._reserved is None:
-            return
-        if spent is None or spent.usd is None:
-            worst = self._traffic.purse.worst_price(self._request.body, self._request.base_url)
-            spent = replace(worst, tokens=spent.tokens) if spent else worst
-        self._traffic.settle(self._reserved, spent, sent=sent)
-        self._reserved = None
 
     def _note(self, failure: Failure, said: str) -> None:
         reason = self._traffic.circuit.note(self._line, failure, said)
@@ -266,16 +238,6 @@ class Exchange:
             fingerprint=reading.fingerprint,
             source=origin.source,
         )
-
-
-def _price_of(call: Call, *, free: bool) -> Price | None:
-    """What a call took; None when nobody knows."""
-    if call.failure in UNCHARGED:
-        return Price()
-    if call.input_tokens is None or call.output_tokens is None:
-        return None
-    usd = 0.0 if free and call.cost_usd is None else call.cost_usd
-    return Price(tokens=call.input_tokens + call.output_tokens, usd=usd)
 
 
 def _describe(error: BaseException) -> str:
