@@ -93,6 +93,7 @@ def files_of(folder: Path) -> dict[str, Any]:
     """What a sweep leaves, without what a clock or the name of its folder has put in."""
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     record = json.loads((folder / "sweep.json").read_text("utf-8"))
+    assert record.pop("answerer").startswith("compatible at http://127.0.0.1:")
     read = {name: rows(folder, name) for name in names if name.endswith(".jsonl")}
     return {"names": names, "record": record, **read}
 

@@ -7,6 +7,7 @@ cancellation: one agent that hangs would hold up a verdict, or an interrupt, for
 import asyncio
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from vcmp.evaluation.threads import Workers
@@ -57,14 +58,15 @@ class _DaemonExecutor(ThreadPoolExecutor):
         self._closed = False
 
     def submit(self, function: Any, /, *args: Any, **kw: Any) -> Future[Any]:
-        """Call `function` in a thread."""
+        """Call `function` in a thread, in a copy of this context: it belongs to the same case."""
         future: Future[Any] = Future()
+        context = copy_context()
 
         def job() -> None:
             if not future.set_running_or_notify_cancel():
                 return
             try:
-                value = function(*args, **kw)
+                value = context.run(function, *args, **kw)
             except BaseException as error:
                 if not self._closed:
                     future.set_exception(error)

@@ -125,7 +125,7 @@ def read_whole_lines(path: Path) -> list[Any]:
         try:
             documents.append(json.loads(text))
         except ValueError as error:
-            if number < len(lines):
+            if number < len(lines) or text.strip(b"\0"):
                 raise damaged(path, error) from error
     return documents
 
