@@ -7,7 +7,7 @@ threads, and interleaved cases do not mix.
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -144,6 +144,25 @@ def scoring(on: bool = True) -> Iterator[None]:
 def is_scoring() -> bool:
     """Whether a scorer runs this code."""
     return _scoring.get()
+
+
+_postpone: ContextVar[Callable[[float], None] | None] = ContextVar("vcmp_postpone", default=None)
+
+
+@contextmanager
+def postponing(deadline: Callable[[float], None]) -> Iterator[None]:
+    """What waits inside the block for others of the sweep may have `deadline` put off."""
+    token = _postpone.set(deadline)
+    try:
+        yield
+    finally:
+        _postpone.reset(token)
+
+
+def postpone(seconds: float) -> None:
+    """Put off the deadline of what this code runs for, by what it has waited for others."""
+    if put_off := _postpone.get():
+        put_off(seconds)
 
 
 def expect(call: Unfinished) -> None:

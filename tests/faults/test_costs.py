@@ -190,6 +190,51 @@ def test_a_call_that_does_not_fit_beside_others_waits_until_they_are_settled(
     assert all(row["latency_s"] < 1 for row in rows(project))
 
 
+NESTED = """
+from openai import AsyncOpenAI
+
+
+async def ask(question):
+    async with AsyncOpenAI() as client:
+        asked = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": question}],
+                 "max_tokens": 100}
+        stream = await client.chat.completions.create(stream=True, **asked)
+        await anext(aiter(stream))
+        reply = await client.chat.completions.create(**asked)
+        await stream.close()
+    return reply.choices[0].message.content
+"""
+
+
+@pytest.mark.parametrize("bound", ["budget.tokens=1200", "budget.calls=9"])
+def test_a_stream_that_its_case_holds_while_it_waits_is_not_waited_for(
+    project: Path, vcmp: Run, bound: str
+):
+    (project / "agents/nested.py").write_text(NESTED, encoding="utf-8")
+    node = "_target_: agents.nested.ask\n_partial_: true\n"
+    (project / "conf/agent/nested.yaml").write_text(node, encoding="utf-8")
+    with FaultServer([faults.answer("one two three")], latency_s=0.1) as server:
+        began = time.monotonic()
+        done = vcmp(*bounded(server, "agent=nested"), "dataset.limit=20", bound)
+        took = time.monotonic() - began
+
+    assert done.returncode == 4
+    assert "stopped: budget: the " in done.stdout
+    assert took < 30  # and not until the deadline of a call
+
+
+def test_what_is_waited_for_the_budget_is_not_of_the_cases_time(project: Path, vcmp: Run):
+    """Sixteen calls of which two fit at once take eight times as long as one."""
+    with FaultServer([faults.answer("Hello.")], latency_s=0.5) as server:
+        done = vcmp(
+            *bounded(server, "agent=plain"), "agent.max_tokens=1000", "budget.tokens=2900",
+            "dataset.limit=16", "concurrency=16", "case_deadline_s=1.5",
+        )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [row["outcome"] for row in rows(project)] == ["ok"] * 16
+
+
 @pytest.mark.parametrize(
     ("bound", "n_affordable"),
     [("budget.calls=1", 1), ("budget.usd=0.00001", 0), ("budget.tokens=60", 0)],

@@ -3,8 +3,10 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from vcmp.calls import postponing
 from vcmp.evaluation.threads import Workers
 from vcmp.evaluation.values import NothingReturnedError, as_json
 
@@ -16,11 +18,25 @@ class DeadlineExceeded(TimeoutError):  # noqa: N818 - users read the name
 async def attempt(
     deadline_s: float, function: Callable[..., Any], *args: Any
 ) -> tuple[Any, BaseException | None]:
-    """What an async `function` gives within the deadline, or what it raises."""
-    deadline = asyncio.timeout(deadline_s)
+    """What an async `function` gives within the deadline, or what it raises.
+
+    What it waits for others of the sweep, as for the budget, puts the deadline off.
+    """
+    deadline, loop = asyncio.timeout(deadline_s), asyncio.get_running_loop()
+
+    def put_off(seconds: float) -> None:
+        when = deadline.when()
+        with suppress(RuntimeError):  # it is over
+            deadline.reschedule(None if when is None else when + seconds)
+
+    def put_off_from_any_thread(seconds: float) -> None:
+        with suppress(RuntimeError):  # the loop is
+            loop.call_soon_threadsafe(put_off, seconds)
+
     try:
-        async with deadline:
-            return await function(*args), None
+        with postponing(put_off_from_any_thread):
+            async with deadline:
+                return await function(*args), None
     except TimeoutError as failure:
         late = DeadlineExceeded(f"no answer within {deadline_s:g} s")
         return None, late if deadline.expired() else failure

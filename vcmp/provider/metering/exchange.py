@@ -107,6 +107,10 @@ class Exchange:
             self._traffic.brake.stop(overrun.reason, overrun.mend)
             self._check_stop()
 
+    def hand_over(self) -> None:
+        """Its reply is read by the agent, at its leisure."""
+        self._payment.hand_over()
+
     def _may_ask(self) -> bool:
         return not self._ended and self._payment.may_ask()
 

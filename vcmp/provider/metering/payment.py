@@ -1,9 +1,10 @@
 """What a request may take, set aside before it is sent, and what it took."""
 
+import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-from vcmp.calls import Call
+from vcmp.calls import Call, postpone, slot
 from vcmp.provider.loopback import origins
 from vcmp.provider.metering.failures import UNCHARGED
 from vcmp.provider.metering.purse import Overrun, Price
@@ -24,6 +25,8 @@ class Payment:
         self._request = request
         self._traffic = traffic
         self._reserved: Price | None = None
+        self._owner = slot()
+        self._handed_over = False
         self.beforehand = request.asks and not origins.asks_leave(request.base_url)
         """Whether it is paid for before it is sent; else a server of vcmp's own, which may have a
         reply of its own, asks for leave."""
@@ -40,13 +43,16 @@ class Payment:
         if not self.beforehand:
             return None
         purse = self._traffic.purse
-        worst, place = purse.price(self._request.body, self._request.base_url), purse.line_up()
+        worst = purse.price(self._request.body, self._request.base_url)
+        place = purse.line_up(self._owner)
         try:
             while not (reserved := purse.reserve(worst, self._request.model, place)):
+                began_s = time.monotonic()
                 yield POLL_S
                 check()
+                postpone(time.monotonic() - began_s)
         finally:
-            purse.leave_line(place)
+            purse.leave_line(place, self._owner)
         if isinstance(reserved, Overrun):
             return reserved
         self._reserved = worst
@@ -60,6 +66,12 @@ class Payment:
                 self._reserved = worst
         return self._reserved is not None
 
+    def hand_over(self) -> None:
+        """The reply is a stream, and in the hands of the agent: who knows when it has ended."""
+        if self._reserved is not None and not self._handed_over:
+            self._handed_over = True
+            self._traffic.purse.hand_over(self._owner)
+
     def settle(self, spent: Price | None, *, sent: bool = True) -> None:
         """Put back what was set aside and not spent. What is not known was spent at worst."""
         if self._reserved is None:
@@ -69,6 +81,9 @@ class Payment:
             spent = replace(worst, tokens=spent.tokens) if spent else worst
         self._traffic.settle(self._reserved, spent, sent=sent)
         self._reserved = None
+        if self._handed_over:
+            self._handed_over = False
+            self._traffic.purse.take_back(self._owner)
 
 
 def price_of(call: Call, *, free: bool) -> Price | None:

@@ -4,7 +4,7 @@ import json
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -70,6 +70,8 @@ class Purse:
         self._patience_s = patience_s
         self._lock = threading.Lock()
         self._line: deque[Place] = deque()
+        self._waiting: Counter[object] = Counter()
+        self._handed_over: Counter[object] = Counter()
         self._n_under_way = 0
         self._before = ledger.spent() if ledger else Spent()
         self._began_s = self._noted_s = self._reserved_s = time.monotonic()
@@ -77,17 +79,42 @@ class Purse:
         self._tokens = self._before.tokens
         self._usd = self._before.usd or 0.0
 
-    def line_up(self) -> Place:
-        """Take a place in the line of requests for which nothing is set aside yet."""
+    def line_up(self, owner: object = None) -> Place:
+        """Take a place in the line of requests for which nothing is set aside yet.
+
+        Args:
+            owner: What the request is made for, if that is known.
+        """
         place = Place()
         with self._lock:
             self._line.append(place)
+            self._waiting[owner] += 1
         return place
 
-    def leave_line(self, place: Place) -> None:
+    def leave_line(self, place: Place, owner: object = None) -> None:
         """Give a place up."""
         with self._lock:
             self._line.remove(place)
+            self._waiting[owner] -= 1
+
+    def hand_over(self, owner: object) -> None:
+        """A reply for which something is set aside is read by its owner, who may never end it."""
+        with self._lock:
+            self._handed_over[owner] += 1
+
+    def take_back(self, owner: object) -> None:
+        """It is settled."""
+        with self._lock:
+            self._handed_over[owner] -= 1
+
+    def _may_be_settled(self) -> bool:
+        """Whether a request is under way that is not held by one who waits for another."""
+        held = sum(
+            n
+            for owner, n in self._handed_over.items()
+            if owner is not None and self._waiting[owner]
+        )
+        return self._n_under_way > held
 
     def reserve(self, worst: Price, model: str, place: Place | None = None) -> Overrun | bool:
         """Set aside what a request takes at worst, first come first served.
@@ -105,7 +132,7 @@ class Purse:
             if self._line and self._line[0] is not place:
                 return False
             over, now = self._overrun(worst, model), time.monotonic()
-            if over and over.passes and self._n_under_way:
+            if over and over.passes and self._may_be_settled():
                 return over if now > self._reserved_s + self._patience_s else False
             if over:
                 return over
@@ -144,7 +171,7 @@ class Purse:
         if budget.minutes is not None and minutes >= budget.minutes:
             return _over("minutes", budget.minutes, "have passed", passes=False)
         if budget.calls is not None and self._calls + 1 > budget.calls:
-            return _over("calls", budget.calls, "are made")
+            return _over("calls", budget.calls, "are made", passes=False)  # none is taken back
         if budget.tokens is not None and self._tokens + worst.tokens > budget.tokens:
             return _over("tokens", budget.tokens, "may not do for the next call")
         if budget.usd is None:

@@ -16,6 +16,8 @@ def watch(reply: Any, exchange: Exchange) -> Any:
     from openai._legacy_response import LegacyAPIResponse
     from openai._response import BaseAPIResponse
 
+    if isinstance(reply, Stream | AsyncStream):
+        exchange.hand_over()
     if isinstance(reply, Stream):
         _watch_stream(reply, _Watched(reply._iterator, exchange), reply.response.close)
     elif isinstance(reply, AsyncStream):
