@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
-from weakref import WeakSet
 
 Failure = Literal[
     "", "auth", "quota", "rate", "request", "server", "connection", "timeout", "reply", "missing",
@@ -85,7 +84,8 @@ class _Collection:
     open: bool = True
     asked: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    unfinished: WeakSet["Unfinished"] = field(default_factory=WeakSet)
+    unfinished: list["Unfinished"] = field(default_factory=list)
+    """Kept, since who collects one as garbage may be a thread that is too late."""
 
 
 _collection: ContextVar[_Collection | None] = ContextVar("vcmp_calls", default=None)
@@ -103,8 +103,9 @@ def collect(slot: Slot | None = None) -> Iterator[list[Call]]:
     try:
         yield collection.calls
     finally:
-        for call in list(collection.unfinished):
+        for call in collection.unfinished:
             call.end()
+        collection.unfinished.clear()
         collection.open = False
         _collection.reset(token)
 
@@ -169,7 +170,7 @@ def expect(call: Unfinished) -> None:
     """Have `call` ended with its collection, should nobody read its reply to the end."""
     collection = _here()
     if collection is not None and collection.open:
-        collection.unfinished.add(call)
+        collection.unfinished.append(call)
 
 
 def record(call: Call) -> None:

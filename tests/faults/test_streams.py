@@ -181,8 +181,8 @@ def test_half_an_answer_is_no_answer(project: Path, vcmp: Run, agent: str, table
 def test_an_agent_may_stop_reading(project: Path, vcmp: Run):
     """What has come until then is what it asked for, and it is counted."""
     with FaultServer([faults.answer("Hello, who are you?")]) as server:
-        vcmp(*settings(server, agent="impatient"))
+        vcmp(*settings(server, "dataset.limit=30", "concurrency=16", agent="impatient"))
 
-    assert [row["outcome"] for row in rows(project)] == ["ok", "ok"]
-    assert [len(row["calls"]) for row in rows(project)] == [1, 1]
+    assert [row["outcome"] for row in rows(project)] == ["ok"] * 30
+    assert [len(row["calls"]) for row in rows(project)] == [1] * 30
     assert {call["error"] for row in rows(project) for call in row["calls"]} == {""}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
@@ -61,6 +62,7 @@ class Exchange:
         self._first = self._last = time.perf_counter()
         self._place = Place()
         self._ended = False
+        self._ending = threading.RLock()
         self.mark: Mark | None = None
         """What is sent with the request, if anything, from the first attempt on."""
 
@@ -194,13 +196,16 @@ class Exchange:
 
     def end(self, reading: Reading | None = None, error: BaseException | None = None) -> None:
         """Record the request; what comes after the first call is ignored."""
-        if self._ended or not self._request.asks:
-            return
-        self._ended = True
+        with self._ending:  # whoever comes second finds it recorded
+            if not self._ended and self._request.asks:
+                self._ended = True
+                self._record(reading or Reading(), error)
+
+    def _record(self, reading: Reading, error: BaseException | None) -> None:
         origin = origins.take(self.mark.token) if self.mark else Origin()
         if isinstance(error, ElsewhereError):
             origin = Origin(source="replayed")  # nothing was sent
-        call = self._call(reading or Reading(), error, origin)
+        call = self._call(reading, error, origin)
         if error is not None:
             self._note(call.failure, call.error)
         if call.source == "live":
