@@ -103,7 +103,7 @@ def test_yaml_parses(block: Block):
 
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: f"{block.page} {block.path}")
 def test_python_compiles(block: Block):
-    compile(block.text, block.page, "exec")
+    assert compile(block.text, block.page, "exec").co_code
 
 
 def test_every_target_exists_and_takes_what_it_is_given():

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,9 +19,8 @@ from tests.commands import Command
 from tests.conftest import ROOT, start_vcmp
 from tests.tracking.conftest import Recording
 from vcmp.errors import TrackingError
-from vcmp.tracking import MlflowTracker
+from vcmp.tracking import MlflowTracker, probes
 from vcmp.tracking.environment import set_environment
-from vcmp.tracking.sessions import probe
 
 
 def run(code: str, folder: Path) -> Command:
@@ -176,11 +175,13 @@ def test_an_experiment_needs_a_name(tmp_path: Path, name: str):
 
 
 class Guarded(BaseHTTPRequestHandler):
-    """Answers those who log in as user with p@w."""
+    """Notes who logs in."""
+
+    logins: ClassVar[list[str | None]] = []
 
     def do_GET(self) -> None:
-        login = self.headers.get("Authorization") == "Basic dXNlcjpwQHc="
-        self.send_response(200 if login else 500)
+        self.logins.append(self.headers.get("Authorization"))
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
@@ -192,8 +193,11 @@ def test_a_server_with_a_password_in_its_uri_is_reached(tmp_path: Path):
     with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         uri = f"http://user:p%40w@127.0.0.1:{server.server_port}"
-        probe(MlflowTracker(uri=uri, project=tmp_path).store)
+        failure = probes.ask(MlflowTracker(uri=uri, project=tmp_path).store.uri)
         server.shutdown()
+
+    assert failure is None
+    assert Guarded.logins == ["Basic dXNlcjpwQHc="]
 
 
 @pytest.mark.parametrize("scheme", ["http", "postgresql"])

@@ -45,7 +45,7 @@ def _end(
     if tasks:
         _, pending = loop.run_until_complete(asyncio.wait(tasks, timeout=CLOSING_S))
         for task in pending:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # there is no public way
             _left.append(task)
 
 

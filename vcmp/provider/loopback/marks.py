@@ -14,6 +14,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 from vcmp.calls import Slot, slot
+from vcmp.provider.replacements import replaced
 
 HEADER = "x-vcmp-slot"
 
@@ -67,8 +68,5 @@ def marked_http(is_own: Callable[[str], bool]) -> Iterator[None]:
             connection.putheader(HEADER, mark.write())
         send(connection, *body, **how)
 
-    HTTPConnection.endheaders = endheaders  # type: ignore[method-assign, assignment]  # put back below
-    try:
+    with replaced(HTTPConnection, "endheaders", endheaders):
         yield
-    finally:
-        HTTPConnection.endheaders = send  # type: ignore[method-assign]  # as it was

@@ -12,7 +12,7 @@ from contextvars import copy_context
 from typing import Any
 
 from vcmp.calls import inherit
-from vcmp.provider.metering.replacements import replaced
+from vcmp.provider.replacements import replaced
 
 
 @contextmanager

@@ -18,10 +18,10 @@ from vcmp.provider.metering.exchange import Exchange
 from vcmp.provider.metering.inheritance import inherited
 from vcmp.provider.metering.posts import metered_send
 from vcmp.provider.metering.purse import Ledger
-from vcmp.provider.metering.replacements import replaced
 from vcmp.provider.metering.requests import Request
 from vcmp.provider.metering.streams import watch
 from vcmp.provider.metering.traffic import Brake, Traffic
+from vcmp.provider.replacements import replaced
 from vcmp.types import Budget, Limits
 
 
